@@ -1,0 +1,77 @@
+package sweep
+
+// A SweepID names a sweep: its name and the start of its content's digest.
+type SweepID string
+
+// An AttemptRef names one try at running a trial. Numbers count from 1 for each
+// trial and never repeat; the highest is the only one that may still write, so
+// the number is the fencing token that keeps out a worker believed dead.
+type AttemptRef struct {
+	Sweep  SweepID
+	Trial  TrialID
+	Number int
+}
+
+// A Claim is the record's answer to a worker that wants to run a trial.
+type Claim struct {
+	State    State   // Running: the caller's attempt has begun; Completed or Failed: nothing is left to do
+	Attempt  int     // the attempt's number, where State is Running
+	Params   Params  // what to run
+	Busy     SweepID // another sweep that is running this very trial; "" if none. State is then Pending
+	Failures int     // earlier attempts of this sweep that ended through a fault of the trial's own
+}
+
+// A Failure classifies why an attempt ended without an outcome.
+type Failure string
+
+const (
+	Refused    Failure = "refused"   // it cannot run; no retry helps
+	Diverged   Failure = "diverged"  // not finite any more; a retry would repeat it
+	Crashed    Failure = "crashed"   // the trainer's process ended, or reported an error
+	BadTrainer Failure = "protocol"  // the trainer broke the contract
+	TimedOut   Failure = "timed-out" // silent for too long, or over the trial's limit
+	Lost       Failure = "lost"      // the worker died or lost its connection
+	Cancelled  Failure = "cancelled" // somebody asked for it
+)
+
+// An Ending is how an attempt ended without an outcome, and what becomes of its trial.
+type Ending struct {
+	Failure Failure
+	Reason  string // for people, one line
+	LogTail string // the last lines that the trainer printed
+	Next    State  // Pending for another attempt, Failed, or Stopped
+}
+
+// A Reading is what a running attempt has reported since the last one. Readings
+// are applied once: each begins where the last one's Offset ended.
+type Reading struct {
+	From, Offset int64 // bytes of the attempt's report that it covers: [From, Offset)
+	FromStep     int   // step the attempt went on from, where Started
+	Started      bool
+	NoiseID      string
+	Step         int // the last step reported; 0 if this reading has none
+	Metrics      []Metric
+	Checkpoints  []CheckpointRef
+	Notes        []Note
+}
+
+// A Metric is one number measured on one step.
+type Metric struct {
+	Step  int
+	Name  string // "loss", "grad_norm_mean", "validation/accuracy", …
+	Value float64
+}
+
+// A CheckpointRef names a checkpoint without holding it.
+type CheckpointRef struct {
+	Step   int
+	File   string
+	Digest string // "sha256:…"
+	Bytes  int64
+}
+
+// A Note is a line about an attempt, for people.
+type Note struct {
+	Step int
+	Text string
+}

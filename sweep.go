@@ -1,0 +1,104 @@
+// Package sweep holds the nouns that the other packages share: what a trial
+// is, what it is called and what came of it. It imports only the standard
+// library; every other package may import it.
+package sweep
+
+// Params is one point of the grid with one seed: all that decides a trial's
+// outcome. Equal Params mean the same trial; see [Params.ID]. The target
+// epsilon is not among them: a trial is what was done (the noise multiplier),
+// and what that cost is computed from it.
+//
+// A field added later must be omitted from the JSON form when it has the value
+// that all earlier trials had, so that old trials keep their names.
+type Params struct {
+	Trainer   string            `json:"trainer,omitempty"` // "" is the built-in trainer; another is "sha256:" and its digest in hex
+	Data      Data              `json:"data"`              // what is trained on
+	Model     string            `json:"model"`             // architecture: "tanh-cnn", "wrn-16-4", …
+	Batch     int               `json:"batch_size"`        // B: expected Poisson batch in examples, before augmentation; 1 to Data.Train
+	Clip      float64           `json:"clip_norm"`         // C: L2 bound on one example's gradient; > 0
+	Noise     float64           `json:"noise_multiplier"`  // σ: noise standard deviation divided by Clip; ≥ 0, and 0 is not private
+	LearnRate float64           `json:"learning_rate"`     // η: step size of an update whose gradients have norm ≤ 1; > 0
+	AugMult   int               `json:"augmult"`           // K: views whose gradients are averaged before clipping; 0 is the plain image
+	Augment   Augmentation      `json:"augment,omitempty"` // what a view is; "" where AugMult is 0
+	Steps     int               `json:"steps"`             // T: updates; ≥ 1
+	EMA       float64           `json:"ema"`               // μ: decay of the weights' moving average; [0, 1)
+	NoiseFrom NoiseSource       `json:"noise"`             // where sampling and noise take their randomness from
+	Seed      uint64            `json:"seed"`              // of the initial weights and the views, and of all else where NoiseFrom is [Seeded]; below 2^53
+	Options   map[string]string `json:"options,omitempty"` // an external trainer's own hyper-parameters
+}
+
+// Data names the examples of a trial. Train + Validation come from the data
+// set's training part.
+type Data struct {
+	Name       string `json:"name"`                 // "glyphs", "mnist", "cifar10", "folder:NAME", …
+	Train      int    `json:"train"`                // N: examples trained on; the sampling rate is Batch / Train
+	Validation int    `json:"validation,omitempty"` // examples held out to measure accuracy; 0 measures on the test part
+}
+
+// SampleRate is q, the chance that an example enters a step's Poisson batch.
+func (p Params) SampleRate() float64 { return float64(p.Batch) / float64(p.Data.Train) }
+
+// EvaluatedOn is the part of the data on which the trial's accuracy is measured.
+func (p Params) EvaluatedOn() Split {
+	if p.Data.Validation > 0 {
+		return Validation
+	}
+	return Test
+}
+
+// A Split is a part of a data set.
+type Split string
+
+const (
+	Train      Split = "train"
+	Validation Split = "validation"
+	Test       Split = "test"
+)
+
+// An Augmentation is how a view is drawn from an image.
+type Augmentation string
+
+const (
+	Flip     Augmentation = "flip"      // mirrored left to right with probability 1/2
+	Crop     Augmentation = "crop"      // mirror-padded by 4 pixels, edge included, and cropped at random
+	CropFlip Augmentation = "crop-flip" // both, as in the paper
+)
+
+// A NoiseSource says who could know the noise.
+type NoiseSource string
+
+const (
+	// Secure keys sampling and noise from the operating system's generator,
+	// once per trial. The key lives in the checkpoint and nowhere else.
+	Secure NoiseSource = "secure"
+	// Seeded keys them from Params.Seed. Whoever knows the sweep file can
+	// subtract the noise: for research, and said so in every export.
+	Seeded NoiseSource = "seeded"
+)
+
+// An Outcome is what a finished trial measured. Two runs of one seeded trial
+// have equal Outcomes but for Seconds and Trainer.
+type Outcome struct {
+	Accuracy      float64 `json:"accuracy"`       // of the averaged (EMA) weights after the last step; 0 to 1
+	LastAccuracy  float64 `json:"last_accuracy"`  // of the last weights themselves; 0 to 1
+	Loss          float64 `json:"loss"`           // mean cross-entropy of the averaged weights, in nats
+	Split         Split   `json:"split"`          // where accuracy and loss were measured
+	Examples      int     `json:"examples"`       // how many examples they were measured on
+	Steps         int     `json:"steps"`          // updates made; equal to Params.Steps
+	NonFinite     int64   `json:"non_finite"`     // per-example gradients that were not finite and counted as zero
+	DataDigest    string  `json:"data_digest"`    // "sha256:…" of the examples, labels and split
+	WeightsDigest string  `json:"weights_digest"` // "sha256:…" of the averaged weights
+	Trainer       string  `json:"trainer"`        // name and version of the program that trained
+	Seconds       float64 `json:"seconds"`        // spent training by the attempt that finished, resumed time not counted
+}
+
+// A State is where a trial stands.
+type State string
+
+const (
+	Pending   State = "pending"   // to be run
+	Running   State = "running"   // an attempt is at it
+	Completed State = "completed" // its outcome is recorded
+	Failed    State = "failed"    // no attempt is left, or no retry can help
+	Stopped   State = "stopped"   // cancelled; resumes from its checkpoint
+)
