@@ -1,5 +1,7 @@
 package sweep
 
+import "errors"
+
 // A SweepID names a sweep: its name and the start of its content's digest.
 type SweepID string
 
@@ -49,7 +51,8 @@ type Reading struct {
 	FromStep     int   // step the attempt went on from, where Started
 	Started      bool
 	NoiseID      string
-	Step         int // the last step reported; 0 if this reading has none
+	Worker       string // identity of the worker that runs the attempt; "" if this reading does not say
+	Step         int    // the last step reported; 0 if this reading has none
 	Metrics      []Metric
 	Checkpoints  []CheckpointRef
 	Notes        []Note
@@ -75,3 +78,25 @@ type Note struct {
 	Step int
 	Text string
 }
+
+// A Candidate is a trial that could run next, with what a monitor wants to
+// know of it.
+type Candidate struct {
+	Trial   TrialID
+	Label   string  // "ε=8 B=1024 η=2": what varies in its sweep
+	Epsilon float64 // its target; 0 if it has none, or if it is not private
+	Model   string
+	Data    string
+}
+
+var (
+	// ErrNotFound says that the record holds no such sweep, trial or attempt.
+	ErrNotFound = errors.New("not in the record")
+
+	// ErrFenced says that a later attempt has taken the trial over: what the
+	// earlier one still wants to write is refused.
+	ErrFenced = errors.New("attempt was superseded")
+
+	// ErrConflict says that a trial is recorded with another outcome.
+	ErrConflict = errors.New("trial has another outcome")
+)

@@ -1,0 +1,129 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"sweep"
+)
+
+// ErrNotRunning says that no workflow is at work on a sweep.
+var ErrNotRunning = errors.New("the sweep is not running")
+
+// Start starts the sweep's workflow, or finds the one that runs already and
+// tells it that the record may have more for it.
+func Start(ctx context.Context, c client.Client, in SweepInput) error {
+	options := client.StartWorkflowOptions{
+		ID:                       string(in.Sweep),
+		TaskQueue:                SweepQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		StaticSummary:            "sweep " + string(in.Sweep),
+		Priority:                 priority(in.Priority, in.Sweep),
+	}
+	if in.Attributes {
+		options.TypedSearchAttributes = SweepAttributes(in.Sweep)
+	}
+	if _, err := c.ExecuteWorkflow(ctx, options, SweepWorkflow, in); err != nil {
+		return fmt.Errorf("start sweep %s: %w", in.Sweep, err)
+	}
+	return Signal(ctx, c, in.Sweep, SignalExtended)
+}
+
+// Signal sends one of the sweep's signals. The error wraps [ErrNotRunning] if
+// nobody is there to receive it.
+func Signal(ctx context.Context, c client.Client, id sweep.SweepID, signal string) error {
+	return running(id, c.SignalWorkflow(ctx, string(id), "", signal, nil))
+}
+
+// Cancel has every running trial write a checkpoint and end, then the sweep.
+func Cancel(ctx context.Context, c client.Client, id sweep.SweepID) error {
+	return running(id, c.CancelWorkflow(ctx, string(id), ""))
+}
+
+// Wait returns when the sweep's workflow has ended, whichever way.
+func Wait(ctx context.Context, c client.Client, id sweep.SweepID) error {
+	return running(id, c.GetWorkflow(ctx, string(id), "").Get(ctx, nil))
+}
+
+// Running reports whether a workflow is at work on the sweep.
+func Running(ctx context.Context, c client.Client, id sweep.SweepID) (bool, error) {
+	d, err := c.DescribeWorkflowExecution(ctx, string(id), "")
+	if err = running(id, err); errors.Is(err, ErrNotRunning) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+func running(id sweep.SweepID, err error) error {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		return fmt.Errorf("sweep %s: %w", id, ErrNotRunning)
+	}
+	return err
+}
+
+// KnowsAttributes reports whether the server has all of [SearchAttributes]. A
+// workflow that sets one that is missing would be retried for ever.
+func KnowsAttributes(ctx context.Context, c client.Client, namespace string) (bool, error) {
+	known, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return false, fmt.Errorf("list search attributes: %w", err)
+	}
+	for name, kind := range SearchAttributes() {
+		if known.CustomAttributes[name] != kind {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// NewSweepWorker returns a worker for workflows.
+func NewSweepWorker(c client.Client, identity string) worker.Worker {
+	w := worker.New(c, SweepQueue, worker.Options{
+		Identity:                 identity,
+		DeadlockDetectionTimeout: 10 * time.Second, // trainers may take all of the CPU for a while
+	})
+	w.RegisterWorkflow(SweepWorkflow)
+	w.RegisterWorkflow(TrialWorkflow)
+	return w
+}
+
+// NewRecordWorker returns a worker for the activities that write the record.
+func NewRecordWorker(c client.Client, identity, queue string, a *RecordActivities) worker.Worker {
+	w := worker.New(c, queue, worker.Options{
+		Identity:                                identity,
+		DisableWorkflowWorker:                   true,
+		MaxConcurrentActivityExecutionSize:      64, // each running sweep holds one for Collect
+		MaxHeartbeatThrottleInterval:            beatEvery,
+		MaxConcurrentActivityTaskPollers:        4,
+		WorkerStopTimeout:                       5 * time.Second,
+		MaxConcurrentLocalActivityExecutionSize: 1,
+	})
+	w.RegisterActivity(a)
+	return w
+}
+
+// NewTrainWorker returns a worker that trains up to atOnce trials at a time.
+// When it stops, trainers have grace to write a checkpoint.
+func NewTrainWorker(c client.Client, queue string, a *TrainActivities, atOnce int, grace time.Duration) worker.Worker {
+	w := worker.New(c, queue, worker.Options{
+		Identity:                           a.Worker,
+		DisableWorkflowWorker:              true,
+		MaxConcurrentActivityExecutionSize: atOnce,
+		MaxHeartbeatThrottleInterval:       beatEvery, // a cancellation rides on a heartbeat's answer
+		WorkerStopTimeout:                  grace,
+	})
+	w.RegisterActivity(a)
+	return w
+}

@@ -1,0 +1,114 @@
+// Package workflows says in which order things happen: a sweep runs its trials,
+// a trial runs its attempts. What is to be done and what came of it stand in
+// the record; Temporal's histories hold names and small numbers only. Activities
+// translate between Temporal and functions that need no Temporal.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+
+	"sweep"
+)
+
+// Task queues. A record has a results queue of its own, since only the process
+// that holds the file may serve it; see [ResultsQueue].
+const (
+	SweepQueue = "sweep"       // workflows
+	TrainQueue = "sweep-train" // training, unless a sweep names another
+)
+
+// ResultsQueue is the task queue of the activities that write the named record.
+func ResultsQueue(record string) string { return "sweep-results-" + record }
+
+// Signals and queries.
+const (
+	SignalPause     = "pause"     // start no new trials until SignalResume
+	SignalResume    = "resume"    // go on after SignalPause
+	SignalStop      = "stop"      // let running trials finish, then end
+	SignalExtended  = "extended"  // the record has new trials
+	SignalEvaluated = "evaluated" // to a trial, from its attempt: a [Beat]
+	QueryProgress   = "progress"  // of a sweep: a [Progress]
+)
+
+// MaxParallel bounds the trials in flight of one sweep. The server refuses more
+// than 2000 pending children, and the fullest window is not the fastest.
+const MaxParallel = 500
+
+// Search attributes make Temporal's own UI a monitor of sweeps.
+var (
+	attrSweep    = temporal.NewSearchAttributeKeyKeyword("SweepName")
+	attrTrial    = temporal.NewSearchAttributeKeyKeyword("SweepTrial")
+	attrState    = temporal.NewSearchAttributeKeyKeyword("SweepState")
+	attrModel    = temporal.NewSearchAttributeKeyKeyword("SweepModel")
+	attrData     = temporal.NewSearchAttributeKeyKeyword("SweepData")
+	attrEpsilon  = temporal.NewSearchAttributeKeyFloat64("SweepEpsilon")
+	attrAccuracy = temporal.NewSearchAttributeKeyFloat64("SweepAccuracy")
+)
+
+// SearchAttributes are those that a server must know before sweeps may use them.
+func SearchAttributes() map[string]enums.IndexedValueType {
+	all := map[string]enums.IndexedValueType{}
+	for _, key := range []temporal.SearchAttributeKey{attrSweep, attrTrial, attrState, attrModel, attrData, attrEpsilon, attrAccuracy} {
+		all[key.GetName()] = key.GetValueType()
+	}
+	return all
+}
+
+// A Trainer names an external trainer; the zero Trainer is the built-in one.
+type Trainer struct {
+	Command []string
+	SHA256  string // of the program, or of the script that an interpreter runs
+}
+
+// SweepInput is what a sweep's workflow has to know. It is carried over when
+// the workflow continues as new.
+type SweepInput struct {
+	Sweep        sweep.SweepID
+	ResultsQueue string
+	TrainQueue   string
+	Parallel     int // trials in flight; 1 to MaxParallel
+	Priority     int // 1, the most urgent, to 5; 0 is the server's default
+	Attributes   bool
+	Settings     Settings
+
+	Paused, Stopping bool
+	Skip             []sweep.TrialID // ended without a result in this workflow; not to be started again
+	Ended            int             // trials that ended in earlier runs of this workflow
+}
+
+// Settings are how trials are run. None of them changes an outcome.
+type Settings struct {
+	Trainer         Trainer
+	Retries         int           // attempts after the first that ended through a fault of the trial's own
+	GPUs            float64       // per trial: whole devices, or a share of one below 1
+	EvaluateEvery   int           // steps; 0 evaluates about ten times
+	CheckpointEvery time.Duration // 0 writes none before the trainer is told to stop
+	TrialTimeout    time.Duration // of one attempt; 0 is no limit
+}
+
+// TrialInput is what a trial's workflow has to know.
+type TrialInput struct {
+	Sweep        sweep.SweepID
+	Candidate    sweep.Candidate
+	ResultsQueue string
+	TrainQueue   string
+	Priority     int
+	Attributes   bool
+	Settings     Settings
+}
+
+// WorkflowID is the name of a trial's workflow, and what the Temporal UI lists.
+func (in TrialInput) WorkflowID() string {
+	return string(in.Sweep) + "/" + string(in.Candidate.Trial)
+}
+
+// Progress answers QueryProgress.
+type Progress struct {
+	Running  []sweep.Candidate
+	Ended    int
+	Paused   bool
+	Stopping bool
+}

@@ -1,0 +1,164 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"sweep"
+	"sweep/workflows/spool"
+)
+
+// Types of application errors between activities and workflows, besides the
+// values of [sweep.Failure].
+const (
+	fencedType     = "fenced"
+	noOutcomeType  = "no-outcome"
+	workerLostType = "WorkerLost" // what devserver.Reap reports for a dead worker's attempts
+)
+
+// record is the part of results.Store that running a sweep needs.
+type record interface {
+	Next(ctx context.Context, id sweep.SweepID, limit int, skip []sweep.TrialID) ([]sweep.Candidate, error)
+	Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error)
+	RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep.AttemptRef, error)
+	Offset(ctx context.Context, ref sweep.AttemptRef) (int64, error)
+	Collect(ctx context.Context, ref sweep.AttemptRef, r sweep.Reading) error
+	Record(ctx context.Context, ref sweep.AttemptRef, o sweep.Outcome) error
+	EndAttempt(ctx context.Context, ref sweep.AttemptRef, e sweep.Ending) error
+	FinishSweep(ctx context.Context, id sweep.SweepID, interrupted bool) error
+}
+
+// RecordActivities write the record. They run in the one process that holds it.
+type RecordActivities struct {
+	Results record
+	Spool   spool.Folder
+	Every   time.Duration // between two looks at running attempts' reports; 0 is a second
+}
+
+// SweepEnd is how a sweep's workflow ended.
+type SweepEnd struct {
+	Sweep              sweep.SweepID
+	Cancelled, Stopped bool
+}
+
+// Next returns trials of the sweep that are to be run, in the grid's order.
+func (a *RecordActivities) Next(ctx context.Context, id sweep.SweepID, limit int, skip []sweep.TrialID) ([]sweep.Candidate, error) {
+	next, err := a.Results.Next(ctx, id, limit, skip)
+	return next, permanent(err)
+}
+
+// Begin claims the trial's next attempt.
+func (a *RecordActivities) Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
+	claim, err := a.Results.Begin(ctx, id, trial)
+	return claim, permanent(err)
+}
+
+// Record takes over what is left of the attempt's report and its outcome, then
+// clears the trial's folder, noise key and all.
+func (a *RecordActivities) Record(ctx context.Context, ref sweep.AttemptRef) error {
+	outcome, err := a.Spool.Outcome(ref)
+	if err != nil {
+		return permanent(err)
+	}
+	if err := a.takeOver(ctx, ref); err != nil {
+		return permanent(err)
+	}
+	if err := a.Results.Record(ctx, ref, outcome); err != nil {
+		return permanent(err)
+	}
+	return a.Spool.Recorded(ref.Trial)
+}
+
+// End records that the attempt ended without an outcome.
+func (a *RecordActivities) End(ctx context.Context, ref sweep.AttemptRef, e sweep.Ending) error {
+	if err := a.takeOver(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
+		return permanent(err)
+	}
+	var err error
+	if e.LogTail, err = a.Spool.LogTail(ref); err != nil {
+		return err
+	}
+	return permanent(a.Results.EndAttempt(ctx, ref, e))
+}
+
+// Finish leaves the sweep's final state in the record.
+func (a *RecordActivities) Finish(ctx context.Context, end SweepEnd) error {
+	return permanent(a.Results.FinishSweep(ctx, end.Sweep, end.Cancelled || end.Stopped))
+}
+
+// Collect takes running attempts' reports over into the record until its
+// context ends. It is an activity as long as the sweep.
+func (a *RecordActivities) Collect(ctx context.Context, id sweep.SweepID) error {
+	every := a.Every
+	if every == 0 {
+		every = time.Second
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := a.collectOnce(ctx, id); err != nil && ctx.Err() == nil {
+			return permanent(err)
+		}
+		activity.RecordHeartbeat(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-activity.GetWorkerStopChannel(ctx):
+			return errors.New("the results worker is shutting down") // retried by the next one
+		}
+	}
+}
+
+func (a *RecordActivities) collectOnce(ctx context.Context, id sweep.SweepID) error {
+	refs, err := a.Results.RunningAttempts(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if err := a.takeOver(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOver copies what the attempt has reported since last time into the record.
+func (a *RecordActivities) takeOver(ctx context.Context, ref sweep.AttemptRef) error {
+	from, err := a.Results.Offset(ctx, ref)
+	if err != nil {
+		return err
+	}
+	for {
+		r, err := a.Spool.Read(ref, from)
+		if err != nil || r.Offset == from {
+			return err
+		}
+		if err := a.Results.Collect(ctx, ref, r); err != nil {
+			return err
+		}
+		from = r.Offset
+	}
+}
+
+// permanent marks errors that no retry can help, so that Temporal stops trying.
+func permanent(err error) error {
+	kind := ""
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sweep.ErrFenced):
+		kind = fencedType
+	case errors.Is(err, spool.ErrNoOutcome):
+		kind = noOutcomeType
+	case errors.Is(err, sweep.ErrNotFound), errors.Is(err, sweep.ErrConflict):
+		kind = "record"
+	default:
+		return err
+	}
+	return temporal.NewNonRetryableApplicationError(err.Error(), kind, err)
+}

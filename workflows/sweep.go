@@ -1,0 +1,241 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sweep"
+)
+
+// historyLimit is where a sweep's workflow drains and continues as new. The
+// server ends a workflow at 51,200 events; a trial costs its sweep about nine.
+const historyLimit = 1500
+
+// SweepWorkflow runs all trials of a sweep that are not finished, a bounded
+// number at a time, as child workflows. What is left to run is asked of the
+// record, so trials that are added meanwhile run too, and a workflow that
+// starts over does what an earlier one left.
+//
+// Cancelling it lets every trainer write a checkpoint and leaves the trials
+// stopped. It fails only if the record cannot be reached for good.
+func SweepWorkflow(ctx workflow.Context, in SweepInput) error {
+	s := &sweepRun{in: in, ended: workflow.NewBufferedChannel(ctx, MaxParallel)}
+	if err := workflow.SetQueryHandler(ctx, QueryProgress, s.progress); err != nil {
+		return err
+	}
+	stopCollecting := s.collect(ctx)
+	defer stopCollecting()
+	cancelled, err := s.run(ctx)
+	if err != nil {
+		return err
+	}
+	if s.draining {
+		return workflow.NewContinueAsNewError(ctx, SweepWorkflow, s.in)
+	}
+	return s.finish(ctx, cancelled)
+}
+
+// sweepRun is one run of a sweep's workflow.
+type sweepRun struct {
+	in       SweepInput
+	queue    []sweep.Candidate // fetched and not started
+	running  []sweep.Candidate
+	ended    workflow.Channel // of endedTrial
+	drained  bool             // the record had nothing more when last asked
+	draining bool             // history is long: start nothing, then continue as new
+}
+
+type endedTrial struct {
+	sweep.Candidate
+	again bool // the trial has its final state; otherwise it must not be started again by this workflow
+}
+
+// run starts trials and waits for them until none is left, and reports whether
+// the sweep was cancelled.
+func (s *sweepRun) run(ctx workflow.Context) (cancelled bool, err error) {
+	sel := workflow.NewSelector(ctx)
+	s.listen(ctx, sel)
+	sel.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { cancelled = true })
+	for {
+		s.draining = s.draining || workflow.GetInfo(ctx).GetCurrentHistoryLength() > historyLimit
+		if !cancelled {
+			if err := s.fill(ctx); err != nil && ctx.Err() == nil {
+				return false, err
+			}
+			cancelled = ctx.Err() != nil
+		}
+		workflow.SetCurrentDetails(ctx, s.details())
+		idle := len(s.running) == 0
+		if idle && (cancelled || s.draining || s.in.Stopping || (s.drained && len(s.queue) == 0 && !s.in.Paused)) {
+			return cancelled, nil
+		}
+		if cancelled {
+			s.forget(receive(ctx, s.ended)) // Done stays ready: only ended trials count now
+			continue
+		}
+		sel.Select(ctx)
+	}
+}
+
+func receive(ctx workflow.Context, ch workflow.Channel) endedTrial {
+	disconnected, _ := workflow.NewDisconnectedContext(ctx)
+	var e endedTrial
+	ch.Receive(disconnected, &e)
+	return e
+}
+
+// listen has sel handle signals and ended trials.
+func (s *sweepRun) listen(ctx workflow.Context, sel workflow.Selector) {
+	on := func(name string, do func()) {
+		sel.AddReceive(workflow.GetSignalChannel(ctx, name), func(ch workflow.ReceiveChannel, _ bool) {
+			ch.Receive(ctx, nil)
+			do()
+		})
+	}
+	on(SignalPause, func() { s.in.Paused = true })
+	on(SignalResume, func() { s.in.Paused = false })
+	on(SignalStop, func() { s.in.Stopping = true })
+	on(SignalExtended, func() { s.drained = false })
+	sel.AddReceive(s.ended, func(ch workflow.ReceiveChannel, _ bool) {
+		var e endedTrial
+		ch.Receive(ctx, &e)
+		s.forget(e)
+	})
+}
+
+// forget takes an ended trial off the list of running ones.
+func (s *sweepRun) forget(e endedTrial) {
+	s.running = slices.DeleteFunc(s.running, func(c sweep.Candidate) bool { return c.Trial == e.Trial })
+	s.in.Ended++
+	if !e.again {
+		s.in.Skip = append(s.in.Skip, e.Trial)
+	}
+}
+
+// fill starts trials until the window is full or nothing is left.
+func (s *sweepRun) fill(ctx workflow.Context) error {
+	for len(s.running) < s.in.Parallel && !s.in.Paused && !s.in.Stopping && !s.draining {
+		if len(s.queue) == 0 {
+			if s.drained {
+				return nil
+			}
+			if err := s.fetch(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		next := s.queue[0]
+		s.queue = s.queue[1:]
+		s.running = append(s.running, next)
+		workflow.Go(ctx, func(ctx workflow.Context) { s.ended.Send(ctx, s.trial(ctx, next)) })
+	}
+	return nil
+}
+
+// fetch asks the record for trials that neither run nor ended here.
+func (s *sweepRun) fetch(ctx workflow.Context) error {
+	skip := slices.Clone(s.in.Skip)
+	for _, c := range s.running {
+		skip = append(skip, c.Trial)
+	}
+	var r *RecordActivities
+	limit := max(2*s.in.Parallel, 50)
+	err := workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Next, s.in.Sweep, limit, skip).Get(ctx, &s.queue)
+	s.drained = len(s.queue) == 0
+	return err
+}
+
+// trial runs one trial's workflow to its end. If the workflow of an earlier run
+// still holds the name, it waits for that one to go.
+func (s *sweepRun) trial(ctx workflow.Context, c sweep.Candidate) endedTrial {
+	in := TrialInput{
+		Sweep: s.in.Sweep, Candidate: c, ResultsQueue: s.in.ResultsQueue, TrainQueue: s.in.TrainQueue,
+		Priority: s.in.Priority, Attributes: s.in.Attributes, Settings: s.in.Settings,
+	}
+	for {
+		ctx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID:            in.WorkflowID(),
+			StaticSummary:         c.Label,
+			ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+			WaitForCancellation:   true,
+			TypedSearchAttributes: trialAttributes(in),
+			Priority:              priority(in.Priority, in.Sweep),
+		})
+		err := workflow.ExecuteChildWorkflow(ctx, TrialWorkflow, in).Get(ctx, nil)
+		if temporal.IsWorkflowExecutionAlreadyStartedError(err) && workflow.Sleep(ctx, 5*time.Second) == nil {
+			continue
+		}
+		return endedTrial{c, err == nil}
+	}
+}
+
+// collect starts the activity that takes running trials' reports over into the
+// record, and returns what ends it.
+func (s *sweepRun) collect(ctx workflow.Context) (stop func()) {
+	ctx, stop = workflow.WithCancel(ctx)
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           s.in.ResultsQueue,
+		StartToCloseTimeout: 10 * 365 * 24 * time.Hour, // as long as the sweep runs
+		HeartbeatTimeout:    30 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 30 * time.Second},
+		Summary:             "take reports over into the record",
+	})
+	var r *RecordActivities
+	workflow.ExecuteActivity(ctx, r.Collect, s.in.Sweep)
+	return stop
+}
+
+// finish leaves the sweep's final state in the record, also after a cancellation.
+func (s *sweepRun) finish(ctx workflow.Context, cancelled bool) error {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	var r *RecordActivities
+	end := SweepEnd{Sweep: s.in.Sweep, Cancelled: cancelled, Stopped: s.in.Stopping}
+	return workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Finish, end).Get(ctx, nil)
+}
+
+func (s *sweepRun) progress() (Progress, error) {
+	return Progress{Running: s.running, Ended: s.in.Ended, Paused: s.in.Paused, Stopping: s.in.Stopping}, nil
+}
+
+// details is what the Temporal UI shows at the head of the sweep's page.
+func (s *sweepRun) details() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d running, %d ended", len(s.running), s.in.Ended)
+	switch {
+	case s.in.Stopping:
+		b.WriteString(", stopping")
+	case s.in.Paused:
+		b.WriteString(", paused")
+	}
+	b.WriteString("\n\n| running trial | |\n|---|---|\n")
+	for _, c := range s.running[:min(len(s.running), 50)] {
+		fmt.Fprintf(&b, "| %s | %s |\n", c.Trial, c.Label)
+	}
+	return b.String()
+}
+
+// priority keeps sweeps from starving each other where the server is fair.
+func priority(key int, id sweep.SweepID) temporal.Priority {
+	return temporal.Priority{PriorityKey: key, FairnessKey: fairnessKey(id)}
+}
+
+// fairnessKey is id within the 64 bytes that the server allows, cut where it
+// differs least between sweeps of a name: its digest stands at the end.
+func fairnessKey(id sweep.SweepID) string { return string(id[max(0, len(id)-64):]) }
+
+// recordContext is for activities that touch the record. They are short, and
+// wait as long as it takes for a record that is locked, full or not there yet.
+func recordContext(ctx workflow.Context, queue string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           queue,
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, MaximumInterval: 30 * time.Second},
+	})
+}

@@ -1,0 +1,245 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sweep"
+)
+
+// maxLost bounds how often a trial is tried again after its worker was lost,
+// which is no fault of the trial.
+const maxLost = 100
+
+// TrialWorkflow runs one trial: it claims an attempt in the record, has a worker
+// train, and has the outcome recorded, again and again until the trial has its
+// final state. Each attempt is a row of the record. A trial that cannot be
+// completed ends this workflow as failed, with the last attempt's reason.
+func TrialWorkflow(ctx workflow.Context, in TrialInput) error {
+	t := &trialRun{in: in}
+	t.watch(ctx)
+	for {
+		claim, err := t.begin(ctx)
+		if err != nil {
+			return err
+		}
+		switch claim.State {
+		case sweep.Completed:
+			t.show(ctx, sweep.Completed)
+			return nil
+		case sweep.Failed:
+			return temporal.NewNonRetryableApplicationError("trial has failed before", string(sweep.Failed), nil)
+		}
+		again, err := t.attempt(ctx, claim)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// trialRun is one run of a trial's workflow.
+type trialRun struct {
+	in       TrialInput
+	lost     int // attempts whose worker was lost
+	accuracy float64
+}
+
+// begin claims the trial's next attempt, and waits while another sweep is at
+// the same trial: its outcome will serve both.
+func (t *trialRun) begin(ctx workflow.Context) (sweep.Claim, error) {
+	var r *RecordActivities
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		var claim sweep.Claim
+		err := workflow.ExecuteActivity(recordContext(ctx, t.in.ResultsQueue), r.Begin, t.in.Sweep, t.in.Candidate.Trial).Get(ctx, &claim)
+		if err != nil || claim.Busy == "" {
+			return claim, err
+		}
+		workflow.SetCurrentDetails(ctx, fmt.Sprintf("waiting for sweep %s, which is running this very trial", claim.Busy))
+		if err := workflow.Sleep(ctx, wait); err != nil {
+			return claim, err
+		}
+	}
+}
+
+// attempt trains and records. It reports whether the trial is to be tried again.
+func (t *trialRun) attempt(ctx workflow.Context, claim sweep.Claim) (again bool, err error) {
+	ref := sweep.AttemptRef{Sweep: t.in.Sweep, Trial: t.in.Candidate.Trial, Number: claim.Attempt}
+	t.show(ctx, sweep.Running)
+	done, err := t.train(ctx, ref, claim.Params)
+	if err == nil {
+		err = t.record(ctx, ref)
+	}
+	if err == nil {
+		t.accuracy = done.Accuracy
+		t.show(ctx, sweep.Completed)
+		return false, nil
+	}
+	if failureType(err) == fencedType {
+		return true, nil // somebody took the trial over: Begin will say who
+	}
+	return t.failed(ctx, ref, claim, err)
+}
+
+// failed records how an attempt ended and waits before the next one, if any.
+func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim sweep.Claim, cause error) (again bool, err error) {
+	kind := classify(cause)
+	end := sweep.Ending{Failure: kind, Reason: reason(cause), Next: sweep.Pending}
+	wait := time.Second
+	switch kind {
+	case sweep.Cancelled:
+		end.Next = sweep.Stopped
+	case sweep.Refused, sweep.Diverged:
+		end.Next = sweep.Failed
+	case sweep.Lost:
+		if t.lost++; t.lost > maxLost {
+			end.Next = sweep.Failed
+		}
+	default:
+		wait <<= min(claim.Failures, 6)
+		if claim.Failures >= t.in.Settings.Retries {
+			end.Next = sweep.Failed
+		}
+	}
+	if err := t.end(ctx, ref, end); err != nil && failureType(err) != fencedType {
+		return false, err
+	}
+	switch end.Next {
+	case sweep.Stopped:
+		return false, temporal.NewCanceledError()
+	case sweep.Failed:
+		return false, temporal.NewNonRetryableApplicationError(end.Reason, string(kind), nil)
+	}
+	return true, workflow.Sleep(ctx, wait)
+}
+
+// train has a worker with free devices run the attempt. Retries are this
+// workflow's, so that each is a row of the record.
+func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, p sweep.Params) (TrainDone, error) {
+	limit := t.in.Settings.TrialTimeout
+	if limit == 0 {
+		limit = 10 * 365 * 24 * time.Hour // the server wants a limit
+	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           t.in.TrainQueue,
+		StartToCloseTimeout: limit,
+		HeartbeatTimeout:    time.Minute,
+		WaitForCancellation: true,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:             t.in.Candidate.Label,
+		Priority:            priority(t.in.Priority, t.in.Sweep),
+	})
+	var w *TrainActivities
+	var done TrainDone
+	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{Ref: ref, Params: p, Settings: t.in.Settings}).Get(ctx, &done)
+	return done, err
+}
+
+// record has the outcome recorded even if the trial is cancelled meanwhile: it
+// is trained, and must not be trained again.
+func (t *trialRun) record(ctx workflow.Context, ref sweep.AttemptRef) error {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	var r *RecordActivities
+	return workflow.ExecuteActivity(recordContext(ctx, t.in.ResultsQueue), r.Record, ref).Get(ctx, nil)
+}
+
+func (t *trialRun) end(ctx workflow.Context, ref sweep.AttemptRef, e sweep.Ending) error {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	t.show(ctx, e.Next)
+	var r *RecordActivities
+	return workflow.ExecuteActivity(recordContext(ctx, t.in.ResultsQueue), r.End, ref, e).Get(ctx, nil)
+}
+
+// watch shows evaluations on the trial's page as its attempt sends them.
+func (t *trialRun) watch(ctx workflow.Context) {
+	signals := workflow.GetSignalChannel(ctx, SignalEvaluated)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var b Beat
+			signals.Receive(ctx, &b)
+			t.accuracy = b.Accuracy
+			workflow.SetCurrentDetails(ctx, fmt.Sprintf("step %d of %d, accuracy %.2f %%", b.Step, b.Steps, 100*b.Accuracy))
+			t.show(ctx, sweep.Running)
+		}
+	})
+}
+
+// show updates the search attributes, where the server knows them.
+func (t *trialRun) show(ctx workflow.Context, state sweep.State) {
+	if !t.in.Attributes {
+		return
+	}
+	updates := []temporal.SearchAttributeUpdate{attrState.ValueSet(string(state))}
+	if t.accuracy > 0 {
+		updates = append(updates, attrAccuracy.ValueSet(t.accuracy))
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+		workflow.GetLogger(ctx).Warn("search attributes not updated", "trial", t.in.Candidate.Trial, "error", err)
+	}
+}
+
+// trialAttributes are those a trial's workflow starts with.
+func trialAttributes(in TrialInput) temporal.SearchAttributes {
+	if !in.Attributes {
+		return temporal.SearchAttributes{}
+	}
+	c := in.Candidate
+	set := []temporal.SearchAttributeUpdate{
+		attrSweep.ValueSet(string(in.Sweep)), attrTrial.ValueSet(string(c.Trial)), attrState.ValueSet(string(sweep.Pending)),
+		attrModel.ValueSet(c.Model), attrData.ValueSet(c.Data),
+	}
+	if c.Epsilon > 0 {
+		set = append(set, attrEpsilon.ValueSet(c.Epsilon))
+	}
+	return temporal.NewSearchAttributes(set...)
+}
+
+// SweepAttributes are those a sweep's workflow starts with.
+func SweepAttributes(id sweep.SweepID) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(attrSweep.ValueSet(string(id)), attrState.ValueSet(string(sweep.Running)))
+}
+
+// classify says which kind of failure err is.
+func classify(err error) sweep.Failure {
+	if temporal.IsCanceledError(err) {
+		return sweep.Cancelled
+	}
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		if timeout.TimeoutType().String() == "StartToClose" {
+			return sweep.TimedOut
+		}
+		return sweep.Lost // no heartbeat: the worker is gone, or cut off
+	}
+	switch t := failureType(err); t {
+	case workerLostType, noOutcomeType:
+		return sweep.Lost
+	case "":
+		return sweep.Crashed
+	default:
+		return sweep.Failure(t)
+	}
+}
+
+// failureType is the type of the application error in err, "" if there is none.
+func failureType(err error) string {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return app.Type()
+	}
+	return ""
+}
+
+// reason is err for people: the innermost message without Temporal's wrapping.
+func reason(err error) string {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return app.Message()
+	}
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		return fmt.Sprintf("no word from the worker in time (%s)", timeout.TimeoutType())
+	}
+	return err.Error()
+}
