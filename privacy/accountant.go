@@ -1,0 +1,92 @@
+package privacy
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// An Accountant prices events. Its name is what the record stores beside a
+// price, together with [Accountant.Version].
+type Accountant string
+
+const (
+	// RDP bounds ε through Rényi divergences. It takes milliseconds and is 5 to
+	// 15 % above the truth for typical training, more for few steps or tiny q.
+	RDP Accountant = "rdp"
+)
+
+// accountants are all there are, in the order in which they are listed.
+var accountants = []Accountant{RDP}
+
+// ParseAccountant reads the name of an accountant.
+func ParseAccountant(name string) (Accountant, error) {
+	names := make([]string, len(accountants))
+	for i, a := range accountants {
+		if string(a) == name {
+			return a, nil
+		}
+		names[i] = string(a)
+	}
+	return "", fmt.Errorf("unknown accountant %q; known are %s", name, strings.Join(names, ", "))
+}
+
+// Version names the accountant and its edition. Two prices by equal versions
+// of one event are equal up to rounding.
+func (a Accountant) Version() string { return string(a) + "/1" }
+
+// Epsilon returns an ε at which e is (ε, delta)-differentially private between
+// data sets that differ by one example added or removed. It is an upper bound;
+// +Inf if there is none, as for σ = 0. It fails only if e, delta or a is
+// invalid.
+func (a Accountant) Epsilon(e Event, delta float64) (float64, error) {
+	return a.EpsilonOf(Question{Event: e}, delta)
+}
+
+// Delta returns a δ at which e is (epsilon, δ)-differentially private, under
+// the same conditions as [Accountant.Epsilon]; at most 1.
+func (a Accountant) Delta(e Event, epsilon float64) (float64, error) {
+	return a.DeltaOf(Question{Event: e}, epsilon)
+}
+
+// EpsilonOf is [Accountant.Epsilon] for any neighbouring relation.
+func (a Accountant) EpsilonOf(q Question, delta float64) (float64, error) {
+	p, err := a.pricer(q)
+	if err == nil {
+		err = checkDelta(delta)
+	}
+	if err != nil {
+		return math.NaN(), fmt.Errorf("account by %s: %w", a, err)
+	}
+	return p.epsilon(delta), nil
+}
+
+// DeltaOf is [Accountant.Delta] for any neighbouring relation.
+func (a Accountant) DeltaOf(q Question, epsilon float64) (float64, error) {
+	p, err := a.pricer(q)
+	if err == nil {
+		err = checkEpsilon(epsilon)
+	}
+	if err != nil {
+		return math.NaN(), fmt.Errorf("account by %s: %w", a, err)
+	}
+	return p.delta(epsilon), nil
+}
+
+// A pricer is one accountant's view of one question.
+type pricer interface {
+	epsilon(delta float64) float64 // delta in [0, 1)
+	delta(epsilon float64) float64 // epsilon ≥ 0
+}
+
+func (a Accountant) pricer(q Question) (pricer, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
+	switch a {
+	case RDP:
+		return newRenyi(q)
+	}
+	_, err := ParseAccountant(string(a))
+	return nil, err
+}

@@ -1,0 +1,119 @@
+package privacy
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestCalibrateNoiseIsSmallest(t *testing.T) {
+	for _, c := range []struct {
+		q     float64
+		steps int
+		ε     float64
+	}{
+		{4096. / 50000, 875, 1}, {4096. / 50000, 2468, 8}, {16384. / 50000, 2000, 8}, {256. / 50000, 10000, 3},
+		{0.01, 1, 8}, {1, 100, 1}, {0.001, 10, 100}, {0.1, 1000, 0.01}, {1, 1, 0.0001},
+	} {
+		σ, err := CalibrateNoise(RDP, Budget{c.ε, 1e-5}, c.q, c.steps)
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		if ε, _ := RDP.Epsilon(DPSGD{c.q, σ, c.steps}, 1e-5); ε > c.ε {
+			t.Errorf("%+v: σ %v costs %v", c, σ, ε)
+		}
+		if σ != RoundUp(σ, 5) {
+			t.Errorf("%+v: σ %v has more than five digits", c, σ)
+		}
+		below := RoundDown(σ*(1-1e-7), 5)
+		if ε, _ := RDP.Epsilon(DPSGD{c.q, below, c.steps}, 1e-5); ε <= c.ε {
+			t.Errorf("%+v: σ %v suffices, but %v was chosen", c, below, σ)
+		}
+	}
+}
+
+// The paper's schedule: 9.8896 is what the reference implementation's RDP
+// needs at B = 4096, T = 875, ε = 1; with finer orders a little less suffices.
+func TestCalibrateNoiseAgainstPaper(t *testing.T) {
+	σ, err := CalibrateNoise(RDP, Budget{1, 1e-5}, 4096./50000, 875)
+	if err != nil || σ > 9.8896 || σ < 9.87 {
+		t.Errorf("σ = %v, %v; want a little below 9.8896", σ, err)
+	}
+}
+
+func TestCalibrateStepsIsLargest(t *testing.T) {
+	for _, c := range []struct{ q, σ, ε float64 }{
+		{4096. / 50000, 10, 1}, {16384. / 50000, 40, 1}, {1, 5, 3}, {1e-4, 1, 2}, {0.5, 1, 40},
+	} {
+		n, err := CalibrateSteps(RDP, Budget{c.ε, 1e-5}, c.q, c.σ)
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		if ε, _ := RDP.Epsilon(DPSGD{c.q, c.σ, n}, 1e-5); ε > c.ε {
+			t.Errorf("%+v: %d steps cost %v", c, n, ε)
+		}
+		if ε, _ := RDP.Epsilon(DPSGD{c.q, c.σ, n + 1}, 1e-5); ε <= c.ε {
+			t.Errorf("%+v: one more than %d steps costs only %v", c, n, ε)
+		}
+	}
+}
+
+// dp_accounting searches up to 2^30 steps in such a case, for minutes.
+func TestPitfallInfeasibleTargetAnswersAtOnce(t *testing.T) {
+	_, err := CalibrateSteps(RDP, Budget{1, 1e-5}, 0.1, 0.5)
+	if !errors.Is(err, ErrInfeasible) || !strings.Contains(err.Error(), "one step with sample rate 0.1 and noise multiplier 0.5 costs epsilon") {
+		t.Errorf("steps: error %v, want what one step costs", err)
+	}
+	_, err = CalibrateNoise(RDP, Budget{1e-7, 1e-12}, 0.5, 100)
+	if !errors.Is(err, ErrInfeasible) {
+		t.Errorf("noise: error %v, want ErrInfeasible", err)
+	}
+	spent := Calibration{RDP, Budget{1, 1e-5}, AddRemove, DPSGD{1, 1, 1}}
+	if _, err := spent.Noise(0.01, 10); !errors.Is(err, ErrInfeasible) || !strings.Contains(err.Error(), "after what was spent") {
+		t.Errorf("after spending: error %v, want that said", err)
+	}
+}
+
+func TestCalibrationCountsWhatWasSpent(t *testing.T) {
+	before := DPSGD{0.05, 2, 500}
+	c := Calibration{Accountant: RDP, Target: Budget{3, 1e-5}, Spent: before}
+	σ, err := c.Noise(0.05, 500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ε, _ := RDP.Epsilon(Composed{before, DPSGD{0.05, σ, 500}}, 1e-5); ε > 3 || ε < 2.99 {
+		t.Errorf("both phases cost %v, want just below 3", ε)
+	}
+}
+
+func TestCalibrateRefuses(t *testing.T) {
+	for _, c := range []struct {
+		budget Budget
+		q      float64
+		steps  int
+	}{{Budget{-1, 1e-5}, 0.1, 1}, {Budget{1, 1}, 0.1, 1}, {Budget{1, 1e-5}, 1.5, 1}, {Budget{1, 1e-5}, 0.1, 0}, {Budget{1, 1e-5}, 0, 1}, {Budget{math.NaN(), 1e-5}, 0.1, 1}} {
+		σ, err := CalibrateNoise(RDP, c.budget, c.q, c.steps)
+		if err == nil || errors.Is(err, ErrInfeasible) {
+			t.Errorf("%+v: σ = %v, %v; want a complaint about the input", c, σ, err)
+		}
+	}
+	if _, err := CalibrateNoise("moments", Budget{1, 1e-5}, 0.1, 1); err == nil || errors.Is(err, ErrInfeasible) {
+		t.Errorf("unknown accountant: %v", err)
+	}
+}
+
+func ExampleCalibrateNoise() {
+	σ, err := CalibrateNoise(RDP, Budget{Epsilon: 8, Delta: 1e-5}, 16384./50000, 2000)
+	fmt.Println(σ, err)
+	// Output: 9.3901 <nil>
+}
+
+func BenchmarkCalibrateNoiseRDP(b *testing.B) {
+	for b.Loop() {
+		CalibrateNoise(RDP, Budget{1, 1e-5}, 4096./50000, 875)
+	}
+}
