@@ -1,0 +1,72 @@
+package dpsgd
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sweep/trainerplugin"
+)
+
+// update makes the next step.
+func (l *loop) update(ctx context.Context) (trainerplugin.Progress, error) {
+	p, t := l.job.Params, l.step+1
+	members := poissonBatch(p.Data.Train, p.Batch, newGenerator(l.secret.key(forSampling, t)).words())
+	batch := Batch{Len: len(members), Views: max(1, p.AugMult), View: func(i, k int, img []float32) int {
+		return l.data.View(t, members[i], k, img)
+	}}
+	clear(l.sum)
+	stats, err := l.engine.ClippedSum(ctx, l.weights, batch, p.Clip, l.sum)
+	if err != nil {
+		return trainerplugin.Progress{}, fmt.Errorf("step %d: %w", t, err)
+	}
+	m := measure(stats, p.Clip)
+	m.Step, m.LearnRate, m.SignalToNoise = t, p.LearnRate, signalToNoise(l.sum, p.Noise)
+	u := update{
+		batch: float64(p.Batch), noise: p.Noise, learnRate: p.LearnRate,
+		decay: warmDecay(p.EMA, t), threads: max(1, l.job.Threads),
+	}
+	if !u.apply(l.sum, l.weights, l.ema, newGenerator(l.secret.key(forNoise, t))) {
+		return m, fmt.Errorf("%w: step %d: %s", trainerplugin.ErrDiverged, t, firstNonFinite(l.engine.Tensors(), l.weights))
+	}
+	l.step = t
+	l.nonFinite += int64(stats.NonFinite)
+	l.pace.steps++
+	l.pace.views += batch.Len * batch.Views
+	m.NonFinite = l.nonFinite
+	return m, nil
+}
+
+// firstNonFinite names a weight that is not finite.
+func firstNonFinite(tensors []Tensor, weights []float32) string {
+	for _, t := range tensors {
+		for i, w := range weights[:t.Size()] {
+			if x := float64(w); math.IsNaN(x) || math.IsInf(x, 0) {
+				return fmt.Sprintf("element %d of %s is %v; a smaller learning rate may help", i, t.Name, x)
+			}
+		}
+		weights = weights[t.Size():]
+	}
+	return "a weight is not finite"
+}
+
+// evaluate measures both sets of weights on the held-out examples and reports it.
+func (l *loop) evaluate(ctx context.Context) (trainerplugin.Evaluation, error) {
+	held := l.data.Held
+	ev := trainerplugin.Evaluation{Step: l.step, Split: l.job.Params.EvaluatedOn(), Examples: held.Len}
+	last, err := l.engine.Evaluate(ctx, l.weights, held)
+	if err != nil {
+		return ev, fmt.Errorf("evaluate step %d: %w", l.step, err)
+	}
+	averaged, err := l.engine.Evaluate(ctx, l.averaged(), held)
+	if err != nil {
+		return ev, fmt.Errorf("evaluate step %d: %w", l.step, err)
+	}
+	ev.Accuracy = ratio(float64(averaged.Correct), held.Len)
+	ev.LastAccuracy = ratio(float64(last.Correct), held.Len)
+	ev.Loss = ratio(averaged.LossSum, held.Len)
+	if math.IsNaN(ev.Loss) || math.IsInf(ev.Loss, 0) {
+		return ev, fmt.Errorf("%w: step %d: loss on the %s split is %v", trainerplugin.ErrDiverged, l.step, ev.Split, ev.Loss)
+	}
+	return ev, l.report(ev)
+}

@@ -1,0 +1,201 @@
+package dpsgd
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sweep/trainerplugin"
+)
+
+const (
+	checkpointPattern = "step-*.ckpt"
+	unfinishedPattern = ".step-*.tmp" // a checkpoint that is being written, or was when the process died
+)
+
+// A store is the folder of one trial's checkpoints.
+type store struct {
+	dir  string
+	id   identity
+	last int // step of the last checkpoint that was loaded or saved; -1 before there is one
+}
+
+// openStore prepares dir, and removes what a killed attempt left half-written.
+func openStore(dir string, id identity) (*store, error) {
+	if dir == "" {
+		return nil, errors.New("open checkpoints: the job names no folder for them")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open checkpoints: %w", err)
+	}
+	if err := removeMatching(dir, unfinishedPattern, all); err != nil {
+		return nil, fmt.Errorf("open checkpoints: %w", err)
+	}
+	return &store{dir, id, -1}, nil
+}
+
+// load returns the newest checkpoint that is whole and this trial's own, and
+// its file name; nil if there is none. The notes tell of those passed over.
+func (s *store) load() (*state, string, []trainerplugin.Note, error) {
+	names, err := matching(s.dir, checkpointPattern)
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("find checkpoints: %w", err)
+	}
+	var notes []trainerplugin.Note
+	for _, name := range slices.Backward(names) { // step-%09d sorts by step
+		found, err := s.read(name)
+		if err == nil {
+			s.last = found.step
+			return found, name, notes, nil
+		}
+		notes = append(notes, trainerplugin.Note{Text: fmt.Sprintf("checkpoint %s passed over: %v", name, err)})
+	}
+	return nil, "", notes, nil
+}
+
+func (s *store) read(name string) (*state, error) {
+	f, err := os.Open(filepath.Join(s.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() < sha256.Size {
+		return nil, fmt.Errorf("it is no checkpoint: %v of %d bytes", info.Mode(), info.Size())
+	}
+	if err := verify(f, info.Size()); err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	found, err := decode(bufio.NewReader(f), s.id)
+	if err == nil && checkpointName(found.step) != name {
+		err = fmt.Errorf("it holds step %d", found.step)
+	}
+	return found, err
+}
+
+// save writes st durably: whoever finds the file finds it whole. Then it removes
+// the checkpoints older than the one before. One that cannot be removed does no
+// harm: it is tried again after the next, and by [RemoveCheckpoints].
+func (s *store) save(st *state) (trainerplugin.Checkpoint, error) {
+	c := trainerplugin.Checkpoint{Step: st.step, File: checkpointName(st.step)}
+	err := writeFile(s.dir, c.File, func(w io.Writer) (err error) {
+		c.Digest, err = encode(w, s.id, st)
+		return err
+	})
+	if err != nil {
+		return c, fmt.Errorf("save checkpoint: %w", err)
+	}
+	info, err := os.Stat(filepath.Join(s.dir, c.File))
+	if err != nil {
+		return c, fmt.Errorf("save checkpoint: %w", err)
+	}
+	c.Bytes = info.Size()
+	before := s.last
+	s.last = st.step
+	if before >= 0 && before < st.step {
+		_ = s.removeBefore(before)
+	}
+	return c, nil
+}
+
+// removeBefore removes the checkpoints of steps before the given one. Damaged
+// ones of later steps stay until training has passed them.
+func (s *store) removeBefore(step int) error {
+	return removeMatching(s.dir, checkpointPattern, func(name string) bool { return name < checkpointName(step) })
+}
+
+// RemoveCheckpoints removes every checkpoint in dir, whole or not, and with
+// them the trial's secret. No other file is touched. A folder that does not
+// exist is no error.
+func RemoveCheckpoints(dir string) error {
+	err := errors.Join(
+		removeMatching(dir, unfinishedPattern, all),
+		removeMatching(dir, checkpointPattern, all),
+	)
+	if err != nil {
+		return fmt.Errorf("remove checkpoints: %w", err)
+	}
+	return nil
+}
+
+func checkpointName(step int) string { return fmt.Sprintf("step-%09d.ckpt", step) }
+
+// matching returns the names in dir that match pattern, in order.
+func matching(dir, pattern string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if ok, _ := filepath.Match(pattern, e.Name()); ok { // the patterns are constants and valid
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// removeMatching removes the files that match pattern and that unwanted names.
+func removeMatching(dir, pattern string, unwanted func(name string) bool) error {
+	names, err := matching(dir, pattern)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, name := range names {
+		if !unwanted(name) {
+			continue
+		}
+		if e := os.Remove(filepath.Join(dir, name)); !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+func all(string) bool { return true }
+
+// writeFile creates name in dir with mode 0600 such that, even if the machine
+// loses power, the name stands for nothing, for what it stood for before, or
+// for the whole new file.
+func writeFile(dir, name string, write func(io.Writer) error) (err error) {
+	pattern := strings.Replace(unfinishedPattern, "step-*", strings.TrimSuffix(name, ".ckpt")+"-*", 1)
+	f, err := os.CreateTemp(dir, pattern) // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	buf := bufio.NewWriterSize(f, 1<<18)
+	err = errors.Join(write(buf), buf.Flush(), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+// syncFolder makes the names in dir durable.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
