@@ -1,0 +1,183 @@
+package search
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+)
+
+// check complains about what is wrong between keys.
+func (p *parser) check() {
+	p.checkNoise()
+	p.checkHypers()
+	p.checkBatch()
+	p.checkAugment()
+	p.checkOptions()
+	p.checkRun()
+	if d := p.sweep.Data; d.Train > 0 && d.Train+d.Validation > maxCount {
+		p.complain(p.placeOf("data.validation"), "data.validation: %d and data.train %d are more examples than a data set can have", d.Validation, d.Train)
+	}
+}
+
+// placeOf is where the value of path stands; the mapping around it, if the file
+// does not have it.
+func (p *parser) placeOf(path string) place {
+	for {
+		if n, ok := p.nodes[path]; ok {
+			return at(n)
+		}
+		path = path[:max(0, strings.LastIndexByte(path, '.'))]
+	}
+}
+
+// checkNoise wants epsilon or noise_multiplier, and one of them.
+func (p *parser) checkNoise() {
+	ε, hasε := p.keys["privacy.epsilon"]
+	σ, hasσ := p.keys["privacy.noise_multiplier"]
+	switch {
+	case hasε && hasσ:
+		last := ε
+		if σ.line > ε.line || σ.line == ε.line && σ.column > ε.column {
+			last = σ
+		}
+		p.complain(last, "privacy: epsilon and noise_multiplier both stand here; keep one, since each decides the other")
+	case !hasε && !hasσ && p.isMapping("privacy"):
+		p.complain(p.placeOf("privacy"), "privacy: neither epsilon nor noise_multiplier is here; give one")
+	}
+}
+
+func (p *parser) isMapping(path string) bool {
+	n, ok := p.nodes[path]
+	return ok && len(n.Content) > 0 && n.Tag == "!!map"
+}
+
+// checkHypers wants each hyper-parameter once, and the required ones at all.
+func (p *parser) checkHypers() {
+	for path, key := range p.keys {
+		name, inFixed := strings.CutPrefix(path, "fixed.")
+		if grid, twice := p.keys["grid."+name]; inFixed && twice {
+			p.complain(key, "%s: grid has it as well, on line %d; a hyper-parameter either varies or is fixed", path, grid.line)
+		}
+	}
+	for _, h := range hypers {
+		_, inGrid := p.keys["grid."+h.name]
+		_, inFixed := p.keys["fixed."+h.name]
+		if h.required && !inGrid && !inFixed && !p.taken["grid."+h.name] && !p.taken["fixed."+h.name] {
+			p.complain(p.placeOf("grid"), "%s: missing; give it in grid or fixed: %s", h.name, h.doc)
+		}
+	}
+}
+
+// checkBatch wants batches that the data can fill.
+func (p *parser) checkBatch() {
+	train, axis := p.sweep.Data.Train, p.axes["batch_size"]
+	for i, v := range axis.Values {
+		if b, ok := v.(int); ok && train > 0 && b > train {
+			p.complain(axis.places[i], "batch_size: %d is more than the %d examples of data.train; the sampling rate would be above 1", b, train)
+		}
+	}
+}
+
+// checkAugment refuses augmentations that no trial would use.
+func (p *parser) checkAugment() {
+	augment, given := p.axes["augment"]
+	if !given {
+		return
+	}
+	views, given := p.axes["augmult"]
+	if !given || !slices.ContainsFunc(views.Values, func(v any) bool { return v != 0 }) {
+		p.complain(augment.places[0], "augment: %s has no effect while augmult is 0; set augmult to 1 or more, or leave augment out", show(augment.Values[0]))
+	}
+}
+
+// checkOptions wants options only where there is a trainer to understand them.
+func (p *parser) checkOptions() {
+	if _, external := p.keys["trainer"]; external {
+		return
+	}
+	for path, key := range p.keys {
+		section, name, _ := strings.Cut(path, ".")
+		if (section == "grid" || section == "fixed") && strings.HasPrefix(name, optionPrefix) {
+			p.complain(key, "%s: the built-in trainer has no options; name the trainer that has, or leave it out", path)
+		}
+	}
+}
+
+// checkRun wants whole GPUs, or a share of one.
+func (p *parser) checkRun() {
+	if g := p.sweep.Run.GPUsPerTrial; g > 1 && g != math.Trunc(g) {
+		p.complain(p.placeOf("run.gpus_per_trial"), "run.gpus_per_trial: %s is not whole; a trial has a share of one GPU, at most 1, or whole ones", show(g))
+	}
+}
+
+// assemble makes the sweep of what has been read without mistakes.
+func (p *parser) assemble() {
+	s := p.sweep
+	s.Fixed = make(map[string]any)
+	for _, h := range noises {
+		if a, ok := p.axes[h.name]; ok {
+			p.add(a)
+			s.Privacy.set(a)
+		}
+	}
+	for _, h := range hypers {
+		a, given := p.axes[h.name]
+		if !given {
+			a = Axis{Name: h.name, Values: []any{fallback(h.def)}}
+		}
+		p.add(a)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.axes)) {
+		if strings.HasPrefix(name, optionPrefix) {
+			p.add(p.axes[name])
+		}
+	}
+	if p.size() {
+		p.filter()
+	}
+}
+
+func (v *Privacy) set(a Axis) {
+	values := make([]float64, len(a.Values))
+	for i := range values {
+		values[i] = a.Values[i].(float64)
+	}
+	if a.Name == "epsilon" {
+		v.Epsilon = values
+	} else {
+		v.NoiseMultiplier = values
+	}
+}
+
+// add makes a one of the sweep's axes, and shows it where the file has it.
+func (p *parser) add(a Axis) {
+	s := p.sweep
+	s.axes = append(s.axes, a)
+	s.puts = append(s.puts, hyperNamed(a.Name).put)
+	if _, ok := p.keys["grid."+a.Name]; ok {
+		s.Grid = append(s.Grid, a)
+	} else if _, ok := p.keys["fixed."+a.Name]; ok {
+		s.Fixed[a.Name] = a.Values[0]
+	}
+}
+
+// size refuses grids that are too large, before anything counts their points.
+func (p *parser) size() bool {
+	total, factors := float64(p.sweep.Repeats), []string(nil)
+	for _, a := range p.sweep.axes {
+		total *= float64(len(a.Values))
+		if n := len(a.Values); n > 1 {
+			factors = append(factors, fmt.Sprintf("%d %s", n, a.Name))
+		}
+	}
+	if total <= maxTrials {
+		return true
+	}
+	if p.sweep.Repeats > 1 {
+		factors = append(factors, fmt.Sprintf("%d repeats", p.sweep.Repeats))
+	}
+	p.complain(p.placeOf("grid"), "grid: %.0f trials (%s) are too many; at most %d", total, strings.Join(factors, " × "), maxTrials)
+	return false
+}

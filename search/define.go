@@ -1,0 +1,223 @@
+package search
+
+import (
+	"regexp"
+	"slices"
+	"time"
+
+	"sweep"
+	"sweep/privacy"
+)
+
+// Limits that bound what a file can ask for; all are far above what a sweep needs.
+const (
+	maxFile   = 1 << 20   // bytes
+	maxAxis   = 10_000    // values of one axis
+	maxTrials = 1_000_000 // points before where, times repeats
+	maxCount  = 1e12      // examples
+)
+
+// A kind is what a value of the file looks like.
+type kind int
+
+const (
+	text      kind = iota // matches pattern
+	integer               // 4096
+	number                // 0.5, 1e-5
+	duration              // 30s, 1h30m
+	choice                // one of choices
+	words                 // a list of text
+	condition             // an expression that is true or false
+	external              // a number, true or false, or text: an external trainer's own
+	mapping               // keys
+)
+
+// A def defines one key of the file.
+type def struct {
+	name     string
+	kind     kind
+	list     bool     // an axis of such values
+	single   bool     // an axis that one bare value may stand for
+	unit     string   // "" if the number has none
+	limits   interval // of an integer or a number
+	inf      bool     // inf is a value too
+	choices  []string
+	pattern  *regexp.Regexp // of a text
+	like     string         // pattern, in words
+	fallback string         // the default, as a file would write it; "" if there is none
+	required bool
+	doc      string
+	keys     []def             // of a mapping
+	set      func(*Sweep, any) // stores a value; nil for hyper-parameters, which become axes
+}
+
+// find returns d's key of that name. Grids also have the options of external trainers.
+func (d def) find(name string) (def, bool) {
+	for _, k := range d.keys {
+		if k.name == name {
+			return k, true
+		}
+	}
+	if d.name == "grid" || d.name == "fixed" {
+		k, ok := optionDef(name)
+		k.list = d.name == "grid"
+		return k, ok
+	}
+	return def{}, false
+}
+
+func (d def) names() []string {
+	names := make([]string, len(d.keys))
+	for i, k := range d.keys {
+		names[i] = k.name
+	}
+	return names
+}
+
+var (
+	plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
+	dataName  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,59}(:[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$`)
+	modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+	hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// accountants are the names that the design gives to accountants, as far as
+// package privacy has them.
+func accountants() []string {
+	return slices.DeleteFunc([]string{"rdp", "pld"}, func(name string) bool {
+		_, err := privacy.ParseAccountant(name)
+		return err != nil
+	})
+}
+
+const plainLike = `letters, digits, ".", "_" and "-", at most 60, a letter or digit first`
+
+// format is the whole file.
+var format = def{kind: mapping, keys: []def{
+	{
+		name: "name", kind: text, pattern: plainName, like: plainLike, required: true,
+		doc: "what the sweep is called; with a digest of the content it is the sweep's ID",
+		set: func(s *Sweep, v any) { s.Name = v.(string) },
+	},
+	{name: "data", kind: mapping, required: true, doc: "what is trained on", keys: dataKeys},
+	{
+		name: "model", kind: text, pattern: modelName, required: true,
+		like: `letters, digits, ".", "_", "/" and "-", a letter or digit first`,
+		doc:  "the architecture, by the trainer's name for it",
+		set:  func(s *Sweep, v any) { s.Model = v.(string) },
+	},
+	{name: "trainer", kind: mapping, doc: "an external program that trains; without it, the built-in trainer does", keys: trainerKeys},
+	{name: "privacy", kind: mapping, required: true, doc: "how much noise, and how it is accounted for", keys: privacyKeys},
+	{name: "grid", kind: mapping, doc: "the hyper-parameters that vary, each an axis of values", keys: hyperKeys(true)},
+	{name: "fixed", kind: mapping, doc: "the hyper-parameters that do not vary, each one value", keys: hyperKeys(false)},
+	{
+		name: "where", kind: condition, doc: "points of the grid for which it is false are not run",
+		set: func(s *Sweep, v any) { s.Where = v.(string) },
+	},
+	{
+		name: "repeats", kind: integer, limits: between(1, 1000), fallback: "1",
+		doc: "trials of each point, which differ in their seed",
+		set: func(s *Sweep, v any) { s.Repeats = v.(int) },
+	},
+	{
+		name: "strategy", kind: choice, choices: []string{"grid"}, fallback: "grid",
+		doc: "which points are run: all of the grid",
+		set: func(s *Sweep, v any) { s.Strategy = v.(string) },
+	},
+	{
+		name: "disclosure", kind: choice, choices: []string{"research", "composed"}, fallback: "research",
+		doc: "whether epsilon counts the search: research counts one trial, as papers do; composed counts every trial of the sweep",
+		set: func(s *Sweep, v any) { s.Disclosure = v.(string) },
+	},
+	{name: "run", kind: mapping, doc: "how trials are run; changes no result, and is not part of the sweep's ID", keys: runKeys},
+}}
+
+var dataKeys = []def{
+	{
+		name: "name", kind: text, pattern: dataName, required: true,
+		like: `lower-case letters, digits and "-", and for a folder of images "folder:" and its name`,
+		doc:  "the data set: glyphs, mnist, cifar10, folder:NAME, …",
+		set:  func(s *Sweep, v any) { s.Data.Name = v.(string) },
+	},
+	{
+		name: "train", kind: integer, unit: "examples", limits: between(1, maxCount), required: true,
+		doc: "N, the examples trained on; the sampling rate is batch_size / N",
+		set: func(s *Sweep, v any) { s.Data.Train = v.(int) },
+	},
+	{
+		name: "validation", kind: integer, unit: "examples", limits: between(0, maxCount), fallback: "0",
+		doc: "examples of the training part held out to measure accuracy; 0 measures on the test part",
+		set: func(s *Sweep, v any) { s.Data.Validation = v.(int) },
+	},
+}
+
+var trainerKeys = []def{
+	{
+		name: "command", kind: words, required: true,
+		doc: "the program and its arguments; no shell sees them",
+		set: func(s *Sweep, v any) { s.Trainer.Command = v.([]string) },
+	},
+	{
+		name: "sha256", kind: text, pattern: hexDigest, like: "64 hexadecimal digits in lower case", required: true,
+		doc: "the digest of the program's file, which is checked before it is run",
+		set: func(s *Sweep, v any) { s.Trainer.SHA256 = v.(string) },
+	},
+}
+
+var privacyKeys = []def{
+	noises[0].def,
+	noises[1].def,
+	{
+		name: "delta", kind: number, limits: strictly(0, 1), required: true,
+		doc: "δ of every (ε, δ); below 1/N by custom, and better far below",
+		set: func(s *Sweep, v any) { s.Privacy.Delta = v.(float64) },
+	},
+	{
+		name: "accountant", kind: choice, choices: accountants(), fallback: "rdp",
+		doc: "what bounds ε from the noise",
+		set: func(s *Sweep, v any) { s.Privacy.Accountant = privacy.Accountant(v.(string)) },
+	},
+	{
+		name: "noise", kind: choice, choices: []string{string(sweep.Secure), string(sweep.Seeded)}, fallback: string(sweep.Secure),
+		doc: "where randomness comes from: secure, a key that nobody knows; seeded, for research, since whoever has the file can subtract the noise",
+		set: func(s *Sweep, v any) { s.Privacy.Noise = sweep.NoiseSource(v.(string)) },
+	},
+}
+
+var runKeys = []def{
+	{
+		name: "parallel", kind: integer, unit: "trials", limits: between(1, 4096), fallback: "1",
+		doc: "trials that run at the same time, if there is room",
+		set: func(s *Sweep, v any) { s.Run.Parallel = v.(int) },
+	},
+	{
+		name: "retries", kind: integer, unit: "attempts", limits: between(0, 100), fallback: "3",
+		doc: "attempts after the first before a trial counts as failed; each goes on from the last checkpoint",
+		set: func(s *Sweep, v any) { s.Run.Retries = v.(int) },
+	},
+	{
+		name: "gpus_per_trial", kind: number, unit: "GPUs", limits: between(0, 64), fallback: "0",
+		doc: "0 trains on the CPU; below 1, trials share a GPU; otherwise a whole number",
+		set: func(s *Sweep, v any) { s.Run.GPUsPerTrial = v.(float64) },
+	},
+	{
+		name: "evaluate_every", kind: integer, unit: "updates", limits: between(0, 1e9), fallback: "0",
+		doc: "evaluations on the way; 0 evaluates after the last update only",
+		set: func(s *Sweep, v any) { s.Run.EvaluateEvery = v.(int) },
+	},
+	{
+		name: "checkpoint_every", kind: duration, fallback: "30s",
+		doc: "least time between two checkpoints; 0s writes none until the trial is told to stop",
+		set: func(s *Sweep, v any) { s.Run.CheckpointEvery = v.(time.Duration) },
+	},
+	{
+		name: "trial_timeout", kind: duration, fallback: "0s",
+		doc: "an attempt that takes longer is stopped; 0s is no limit",
+		set: func(s *Sweep, v any) { s.Run.TrialTimeout = v.(time.Duration) },
+	},
+	{
+		name: "priority", kind: integer, limits: between(1, 5), fallback: "3",
+		doc: "among sweeps that share workers, 1 is served first",
+		set: func(s *Sweep, v any) { s.Run.Priority = v.(int) },
+	},
+}

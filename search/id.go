@@ -1,0 +1,53 @@
+package search
+
+import (
+	"slices"
+
+	"sweep"
+)
+
+// content is what makes a sweep the one it is. Numbers are in show's spelling,
+// since JSON has no infinity; axes are sorted, and one with a single value is
+// the same whether the file varies it, fixes it or leaves it to its default.
+// A field added later must be omitted from the JSON form when it has the value
+// that all earlier sweeps had, so that old sweeps keep their IDs.
+type content struct {
+	Data       sweep.Data          `json:"data"`
+	Model      string              `json:"model"`
+	Trainer    *trainerContent     `json:"trainer,omitempty"`
+	Delta      string              `json:"delta"`
+	Accountant string              `json:"accountant"`
+	Noise      sweep.NoiseSource   `json:"noise"`
+	Axes       map[string][]string `json:"axes"`
+	Where      string              `json:"where,omitempty"`
+	Repeats    int                 `json:"repeats"`
+	Strategy   string              `json:"strategy"`
+	Disclosure string              `json:"disclosure"`
+}
+
+type trainerContent struct {
+	Command []string `json:"command"`
+	SHA256  string   `json:"sha256"`
+}
+
+// ID is the sweep's name and the start of a digest of its content: the typed
+// values of the file. The order of keys, comments, the spelling of numbers,
+// the order of an axis's values and everything under run are nothing.
+func (s *Sweep) ID() sweep.SweepID {
+	c := content{
+		Data: s.Data, Model: s.Model,
+		Delta: show(s.Privacy.Delta), Accountant: string(s.Privacy.Accountant), Noise: s.Privacy.Noise,
+		Axes: make(map[string][]string), Where: s.Where, Repeats: s.Repeats,
+		Strategy: s.Strategy, Disclosure: s.Disclosure,
+	}
+	if s.Trainer != nil {
+		c.Trainer = &trainerContent{s.Trainer.Command, s.Trainer.SHA256}
+	}
+	for _, a := range s.axes {
+		for _, v := range a.Values {
+			c.Axes[a.Name] = append(c.Axes[a.Name], show(v))
+		}
+		slices.Sort(c.Axes[a.Name])
+	}
+	return sweep.SweepID(s.Name + "-" + sweep.Digest("sweep", c)[:8])
+}
