@@ -1,0 +1,53 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"sweep"
+)
+
+// Open reads the data set want.Name. "glyphs" is rendered with want.Train +
+// want.Validation training images and [GlyphTest] test images; every other set
+// is read whole from dir, whatever sizes are wanted, and [Set.Split] checks them.
+//
+// An error wraps [ErrUnknown] if there is no data set of that name, [ErrMissing]
+// if its files are not below dir, and is or holds a [FileError] if one of them
+// is damaged. Open stops with context.Cause(ctx) soon after ctx ends.
+func Open(ctx context.Context, dir string, want sweep.Data) (*Set, error) {
+	s, err := open(ctx, dir, want)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.check()
+}
+
+func open(ctx context.Context, dir string, want sweep.Data) (*Set, error) {
+	if want.Name == "glyphs" {
+		return Glyphs(ctx, want.Train+want.Validation, GlyphTest)
+	}
+	if l := listed(want.Name); l != nil {
+		return l.openIn(ctx, dir)
+	}
+	return nil, fmt.Errorf("%w %q; have %s", ErrUnknown, want.Name, strings.Join(Names(), ", "))
+}
+
+// openIn reads l from the first of its folders below dir that is there.
+func (l *listing) openIn(ctx context.Context, dir string) (*Set, error) {
+	var looked []string
+	for _, f := range l.folders {
+		folder := filepath.Join(dir, f)
+		if !exists(folder) {
+			looked = append(looked, folder)
+			continue
+		}
+		s, err := l.open(ctx, l, folder)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", l.name, err)
+		}
+		return s, nil
+	}
+	return nil, l.missing(looked...)
+}
