@@ -1,0 +1,55 @@
+package devserver
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// The lock is flock(2) on a file that is never removed: the kernel drops it
+// when its holder dies, however that happens.
+func lockFile(dir string) string { return filepath.Join(dir, "server.lock") }
+
+// lockFolder takes the folder's lock, and returns how to give it back. If a
+// server has it the error wraps ErrInUse.
+func lockFolder(dir string) (unlock func() error, err error) {
+	f, err := os.OpenFile(lockFile(dir), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	// folderLocked holds the lock for an instant; only a server keeps it.
+	for range 10 {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			return f.Close, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		err = ErrInUse
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil, errors.Join(err, f.Close())
+}
+
+// folderLocked tells whether a server has the folder's lock.
+func folderLocked(dir string) (bool, error) {
+	f, err := os.Open(lockFile(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); {
+	case err == nil:
+		return false, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return true, nil
+	default:
+		return false, err
+	}
+}
