@@ -96,6 +96,7 @@ func NewSweepWorker(c client.Client, identity string) worker.Worker {
 	})
 	w.RegisterWorkflow(SweepWorkflow)
 	w.RegisterWorkflow(TrialWorkflow)
+	w.RegisterWorkflow(SubmitWorkflow)
 	return w
 }
 

@@ -29,14 +29,21 @@ type record interface {
 	Collect(ctx context.Context, ref sweep.AttemptRef, r sweep.Reading) error
 	Record(ctx context.Context, ref sweep.AttemptRef, o sweep.Outcome) error
 	EndAttempt(ctx context.Context, ref sweep.AttemptRef, e sweep.Ending) error
+	MarkSweep(ctx context.Context, id sweep.SweepID, state string) error
 	FinishSweep(ctx context.Context, id sweep.SweepID, interrupted bool) error
 }
+
+// ErrBadFile marks a submission that no retry can help.
+var ErrBadFile = errors.New("sweep file is not accepted")
 
 // RecordActivities write the record. They run in the one process that holds it.
 type RecordActivities struct {
 	Results record
 	Spool   spool.Folder
-	Every   time.Duration // between two looks at running attempts' reports; 0 is a second
+	// EnterFile parses a sweep file and adds its trials. An error that a
+	// changed file could mend wraps [ErrBadFile].
+	EnterFile func(context.Context, Submission) (Entered, error)
+	Every     time.Duration // between two looks at running attempts' reports; 0 is a second
 }
 
 // SweepEnd is how a sweep's workflow ended.
@@ -83,6 +90,11 @@ func (a *RecordActivities) End(ctx context.Context, ref sweep.AttemptRef, e swee
 		return err
 	}
 	return permanent(a.Results.EndAttempt(ctx, ref, e))
+}
+
+// Mark notes in the record what the sweep is doing: "running", "paused" or "stopping".
+func (a *RecordActivities) Mark(ctx context.Context, id sweep.SweepID, state string) error {
+	return permanent(a.Results.MarkSweep(ctx, id, state))
 }
 
 // Finish leaves the sweep's final state in the record.
@@ -155,6 +167,8 @@ func permanent(err error) error {
 		kind = fencedType
 	case errors.Is(err, spool.ErrNoOutcome):
 		kind = noOutcomeType
+	case errors.Is(err, ErrBadFile):
+		kind = "file"
 	case errors.Is(err, sweep.ErrNotFound), errors.Is(err, sweep.ErrConflict):
 		kind = "record"
 	default:

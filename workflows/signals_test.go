@@ -61,6 +61,9 @@ func TestPauseHoldsBackNewTrials(t *testing.T) {
 		env.SignalWorkflow(SignalResume, nil)
 	}, 10*time.Hour)
 	env.ExecuteWorkflow(SweepWorkflow, input(2))
+	if want := []string{"running", "paused", "running"}; !slices.Equal(l.marks, want) {
+		t.Errorf("the record was told %v, want %v", l.marks, want)
+	}
 	if n := states(l); env.GetWorkflowError() != nil || n[sweep.Completed] != 6 {
 		t.Errorf("after resuming: %v, error %v; want 6 completed", n, env.GetWorkflowError())
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ type sweepRun struct {
 	queue    []sweep.Candidate // fetched and not started
 	running  []sweep.Candidate
 	ended    workflow.Channel // of endedTrial
+	marked   string           // state that the record has been told
 	drained  bool             // the record had nothing more when last asked
 	draining bool             // history is long: start nothing, then continue as new
 }
@@ -65,7 +67,7 @@ func (s *sweepRun) run(ctx workflow.Context) (cancelled bool, err error) {
 	for {
 		s.draining = s.draining || workflow.GetInfo(ctx).GetCurrentHistoryLength() > historyLimit
 		if !cancelled {
-			if err := s.fill(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(s.mark(ctx), s.fill(ctx)); err != nil && ctx.Err() == nil {
 				return false, err
 			}
 			cancelled = ctx.Err() != nil
@@ -116,6 +118,23 @@ func (s *sweepRun) forget(e endedTrial) {
 	if !e.again {
 		s.in.Skip = append(s.in.Skip, e.Trial)
 	}
+}
+
+// mark tells the record what the sweep is doing, when that has changed.
+func (s *sweepRun) mark(ctx workflow.Context) error {
+	state := "running"
+	switch {
+	case s.in.Stopping:
+		state = "stopping"
+	case s.in.Paused:
+		state = "paused"
+	}
+	if state == s.marked {
+		return nil
+	}
+	s.marked = state
+	var r *RecordActivities
+	return workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Mark, s.in.Sweep, state).Get(ctx, nil)
 }
 
 // fill starts trials until the window is full or nothing is left.

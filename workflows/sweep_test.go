@@ -27,6 +27,7 @@ type ledger struct {
 	busy     map[sweep.TrialID]int // answers "busy" so many times first
 	endings  []sweep.Ending
 	readings []sweep.Reading
+	marks    []string
 	finished []bool // was it interrupted?
 	records  int
 }
@@ -117,6 +118,11 @@ func (l *ledger) EndAttempt(_ context.Context, ref sweep.AttemptRef, e sweep.End
 		l.failures[ref.Trial]++
 	}
 	return l.fence(ref)
+}
+
+func (l *ledger) MarkSweep(_ context.Context, _ sweep.SweepID, state string) error {
+	l.marks = append(l.marks, state)
+	return nil
 }
 
 func (l *ledger) FinishSweep(_ context.Context, _ sweep.SweepID, interrupted bool) error {

@@ -1,0 +1,60 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"sweep"
+)
+
+// A Submission is a sweep file to be entered into a record.
+type Submission struct {
+	Sweep sweep.SweepID // the sweep it makes, or the one it extends
+	File  string        // its path, for people
+	Text  string
+}
+
+// Entered says what a submission's trials were to the record.
+type Entered struct {
+	New    int // to be run
+	Known  int // in the sweep before
+	Reused int // completed by another sweep
+	Gone   int // in the sweep before, and no longer in its file
+}
+
+// SubmitWorkflow has a sweep file entered into the record by the worker that
+// holds it.
+func SubmitWorkflow(ctx workflow.Context, queue string, s Submission) (Entered, error) {
+	var r *RecordActivities
+	var entered Entered
+	err := workflow.ExecuteActivity(recordContext(ctx, queue), r.Enter, s).Get(ctx, &entered)
+	return entered, err
+}
+
+// Submit has s entered into the record that the queue serves.
+func Submit(ctx context.Context, c client.Client, queue string, s Submission) (Entered, error) {
+	var entered Entered
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       "submit/" + string(s.Sweep),
+		TaskQueue:                SweepQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING, // a later file says more
+		StaticSummary:            "enter " + s.File,
+	}, SubmitWorkflow, queue, s)
+	if err == nil {
+		err = run.Get(ctx, &entered)
+	}
+	if err != nil {
+		return entered, fmt.Errorf("submit sweep %s: %w", s.Sweep, err)
+	}
+	return entered, nil
+}
+
+// Enter enters s into the record.
+func (a *RecordActivities) Enter(ctx context.Context, s Submission) (Entered, error) {
+	entered, err := a.EnterFile(ctx, s)
+	return entered, permanent(err)
+}
