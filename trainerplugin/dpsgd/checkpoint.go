@@ -53,7 +53,7 @@ func encode(w io.Writer, id identity, s *state) (digest string, err error) {
 	start := append([]byte(magic), 0, 0, 0, 0, 0, 0, 0, 0)
 	binary.LittleEndian.PutUint32(start[8:], formatVersion)
 	binary.LittleEndian.PutUint32(start[12:], uint32(len(text)))
-	start = append(append(start, text...), s.secret...)
+	start = append(append(start, text...), s.secret.bytes()...)
 	start = binary.LittleEndian.AppendUint64(start, uint64(safetensorsSize(id.Tensors)))
 	if _, err := out.Write(start); err != nil {
 		return "", err
@@ -97,8 +97,8 @@ func decode(r io.Reader, id identity) (*state, error) {
 	if h.Step < 0 || h.NonFinite < 0 || h.Seconds < 0 {
 		return nil, fmt.Errorf("header counts step %d, non_finite %d, seconds %g; none may be negative", h.Step, h.NonFinite, h.Seconds)
 	}
-	s := &state{step: h.Step, secret: make(secret, secretSize), nonFinite: h.NonFinite, seconds: h.Seconds}
-	if _, err := io.ReadFull(r, s.secret); err != nil {
+	s := &state{step: h.Step, secret: keepSecret(make([]byte, secretSize)), nonFinite: h.NonFinite, seconds: h.Seconds}
+	if _, err := io.ReadFull(r, s.secret.bytes()); err != nil {
 		return nil, fmt.Errorf("read secret: %w", err)
 	}
 	if s.secret.noiseID() != h.NoiseID {

@@ -11,9 +11,11 @@ import (
 // at least 1 - 1e-6: 4.9 standard deviations where the law is near normal.
 const fewSigma = 4.9
 
+func zeroSecret() secret { return keepSecret(make([]byte, secretSize)) }
+
 func testNoise(step, n int) []float64 {
 	z := make([]float64, n)
-	newGenerator(secret(make([]byte, secretSize)).key(forNoise, step)).fillNoise(0, z)
+	newGenerator(zeroSecret().key(forNoise, step)).fillNoise(0, z)
 	return z
 }
 
@@ -105,7 +107,7 @@ func TestNoiseIndependence(t *testing.T) {
 // A coordinate depends on its number alone, wherever a piece begins or ends.
 func TestNoiseInPieces(t *testing.T) {
 	whole := testNoise(6, 5000)
-	g := newGenerator(secret(make([]byte, secretSize)).key(forNoise, 6))
+	g := newGenerator(zeroSecret().key(forNoise, 6))
 	for _, piece := range []struct{ lo, hi int }{{0, 1}, {0, 2}, {2, 3}, {1024, 2048}, {4096, 4999}} {
 		z := make([]float64, piece.hi-piece.lo)
 		g.fillNoise(piece.lo, z)
@@ -126,7 +128,7 @@ func TestUpdateIsTheSameOnAnyThreads(t *testing.T) {
 			sum[j], weights[j] = float32(j%17)/17, float32(j%13)/13
 		}
 		u := update{batch: 10, noise: 2, learnRate: 0.5, decay: 0.9, threads: threads}
-		z := newGenerator(secret(make([]byte, secretSize)).key(forNoise, 1))
+		z := newGenerator(zeroSecret().key(forNoise, 1))
 		if !u.apply(sum, weights, ema, z) {
 			t.Fatal("not finite")
 		}

@@ -24,10 +24,20 @@ const (
 )
 
 // A secret is what a trial's batches and noise derive from. Whoever has it can
-// subtract the noise, so it is as sensitive as the data. It is a slice, since
-// the stack trace of a crash shows an array that is passed by value, and of a
-// slice only where it lies; and it formats itself as a placeholder.
-type secret []byte
+// subtract the noise, so it is as sensitive as the data. By itself it formats
+// as a placeholder. Package fmt cannot know that of an unexported field, and
+// would show a slice there, or what a pointer leads to, and the stack trace of
+// a crash shows arrays that are passed by value; a pointer to a pointer is
+// shown by nobody as more than an address.
+type secret struct{ cell **[secretSize]byte }
+
+// keepSecret makes a secret of secretSize bytes, which it keeps.
+func keepSecret(b []byte) secret {
+	p := (*[secretSize]byte)(b)
+	return secret{&p}
+}
+
+func (s secret) bytes() []byte { return (*s.cell)[:] }
 
 // newSecret returns the secret of a trial that starts afresh: drawn from the
 // operating system's generator where p asks for [sweep.Secure], derived from
@@ -35,22 +45,22 @@ type secret []byte
 func newSecret(p sweep.Params) secret {
 	if p.NoiseFrom == sweep.Seeded {
 		seed := binary.BigEndian.AppendUint64(nil, p.Seed)
-		return expand(seed, "seeded secret", secretSize)
+		return keepSecret(expand(seed, "seeded secret", secretSize))
 	}
-	s := make(secret, secretSize)
-	rand.Read(s) // never fails: see crypto/rand
+	s := keepSecret(make([]byte, secretSize))
+	rand.Read(s.bytes()) // never fails: see crypto/rand
 	return s
 }
 
 // key returns the AES-256 key for one purpose at one step.
 func (s secret) key(label string, step int) []byte {
 	info := binary.BigEndian.AppendUint64([]byte(label+"\x00"), uint64(step))
-	return expand(s, string(info), 32)
+	return expand(s.bytes(), string(info), 32)
 }
 
 // noiseID is the public name of s's streams: 128 bits that equal another
 // secret's with probability 2^-128. HKDF is one-way, so it tells nothing of s.
-func (s secret) noiseID() string { return hex.EncodeToString(expand(s, forName, 16)) }
+func (s secret) noiseID() string { return hex.EncodeToString(expand(s.bytes(), forName, 16)) }
 
 // expand is HKDF-SHA256 (RFC 5869) under this package's salt.
 func expand(input []byte, info string, size int) []byte {
