@@ -1,0 +1,148 @@
+package results
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"sweep"
+)
+
+// Next returns up to limit trials of the sweep that are still to be run, in the
+// order of the grid, without those in skip: pending ones, stopped ones, and
+// running ones, whose attempt a dead workflow must have left unless skip lists them.
+func (r *Reader) Next(ctx context.Context, id sweep.SweepID, limit int, skip []sweep.TrialID) ([]sweep.Candidate, error) {
+	known, err := sweepKey(ctx, r.db, id)
+	if err != nil {
+		return nil, fmt.Errorf("next trials of %s: %w", id, explain(err))
+	}
+	skipped, err := json.Marshal(append([]sweep.TrialID{}, skip...))
+	if err != nil {
+		return nil, err
+	}
+	var all []candidate
+	for _, state := range []sweep.State{sweep.Pending, sweep.Running, sweep.Stopped} {
+		some, err := gather(ctx, r.db, scanCandidate, `
+			SELECT st.position, t.id, st.label, coalesce(st.target_epsilon, 0), t.model, t.data
+			FROM sweep_trials st JOIN trials t ON t.key = st.trial
+			WHERE st.sweep = ? AND st.gone = 0 AND st.state = ? AND t.id NOT IN (SELECT value FROM json_each(?))
+			ORDER BY st.position LIMIT ?`, known, string(state), string(skipped), limit)
+		if err != nil {
+			return nil, fmt.Errorf("next trials of %s: %w", id, explain(err))
+		}
+		all = append(all, some...)
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return a.position - b.position })
+	next := make([]sweep.Candidate, max(0, min(limit, len(all))))
+	for i := range next {
+		next[i] = all[i].Candidate
+	}
+	return next, nil
+}
+
+type candidate struct {
+	position int
+	sweep.Candidate
+}
+
+func scanCandidate(rows *sql.Rows) (c candidate, err error) {
+	err = rows.Scan(&c.position, &c.Trial, &c.Label, &c.Epsilon, &c.Model, &c.Data)
+	if math.IsInf(c.Epsilon, 1) {
+		c.Epsilon = 0
+	}
+	return c, err
+}
+
+// Begin claims the trial for a new attempt. An attempt that this sweep began
+// earlier and that has not ended is closed as lost, and so is one of a sweep
+// that runs no more; what they still want to write is refused from now on.
+func (s *Store) Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
+	var c sweep.Claim
+	err := s.inTx(ctx, fmt.Sprintf("begin trial %s of %s", trial, id), func(ctx context.Context, tx *sql.Tx) (err error) {
+		c, err = begin(ctx, tx, id, trial)
+		return err
+	})
+	return c, err
+}
+
+func begin(ctx context.Context, tx *sql.Tx, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
+	var (
+		c              sweep.Claim
+		sweepKey, key  int64
+		last, forgiven int
+		params         string
+	)
+	err := tx.QueryRowContext(ctx, `
+		SELECT s.key, t.key, t.state, t.attempt, t.params, st.forgiven
+		FROM sweeps s JOIN sweep_trials st ON st.sweep = s.key JOIN trials t ON t.key = st.trial
+		WHERE s.id = ? AND t.id = ?`, id, trial).Scan(&sweepKey, &key, &c.State, &last, &params, &forgiven)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, sweep.ErrNotFound
+	}
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal([]byte(params), &c.Params); err != nil {
+		return c, fmt.Errorf("%w; params: %w", ErrDamaged, err)
+	}
+	if c.State == sweep.Completed || c.State == sweep.Failed {
+		return c, nil
+	}
+	if c.Busy, err = evict(ctx, tx, key, sweepKey, last); err != nil || c.Busy != "" {
+		c.State = sweep.Pending
+		return c, err
+	}
+	c.State, c.Attempt = sweep.Running, last+1
+	if c.Failures, err = failures(ctx, tx, key, sweepKey, forgiven); err != nil {
+		return c, err
+	}
+	return c, claim(ctx, tx, key, sweepKey, c.Attempt)
+}
+
+func claim(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int) error {
+	if _, err := tx.ExecContext(ctx, `
+		INSERT INTO attempts (trial, number, sweep, worker, started, last_step, reason, log_tail, report_bytes)
+		VALUES (?, ?, ?, '', ?, 0, '', '', 0)`, trial, number, sweepKey, now()); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE trials SET state = 'running', attempt = ? WHERE key = ?`, number, trial)
+	return err
+}
+
+// evict closes the trial's open attempt as lost, or names the other sweep that
+// is at it.
+func evict(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int) (busy sweep.SweepID, err error) {
+	var owner int64
+	var id sweep.SweepID
+	var over bool
+	err = tx.QueryRowContext(ctx, `
+		SELECT s.key, s.id, s.state IN ('stopped', 'completed', 'failed')
+		FROM attempts a JOIN sweeps s ON s.key = a.sweep WHERE a.trial = ? AND a.number = ? AND a.ended IS NULL`,
+		trial, number).Scan(&owner, &id, &over)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if owner != sweepKey && !over {
+		return id, nil
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE attempts SET ended = ?, failure = ?, reason = ? WHERE trial = ? AND number = ?`,
+		now(), string(sweep.Lost), fmt.Sprintf("gave no end: attempt %d took its place", number+1), trial, number)
+	return "", err
+}
+
+// failures counts the sweep's attempts at the trial that ended through a fault
+// of the trial's own, since the last retry that somebody asked for.
+func failures(ctx context.Context, q queryer, trial, sweepKey int64, forgiven int) (n int, err error) {
+	err = q.QueryRowContext(ctx, `
+		SELECT count(*) FROM attempts
+		WHERE trial = ? AND sweep = ? AND number > ? AND failure NOT IN (?, ?)`,
+		trial, sweepKey, forgiven, string(sweep.Lost), string(sweep.Cancelled)).Scan(&n)
+	return n, err
+}

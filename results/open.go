@@ -1,0 +1,192 @@
+package results
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// busyTimeout is how long a writer waits for another process's transaction.
+const busyTimeout = 10 * time.Second
+
+// applicationID marks a SQLite file as ours: "swep" in ASCII.
+const applicationID = 0x73776570
+
+// checkedBytes is up to which size Open has SQLite check the whole file, which
+// reads it all. Beyond, damage shows where it is met.
+const checkedBytes = 64 << 20
+
+// An access is a way to open the file, as parameters of SQLite's URI and of its driver.
+type access map[string]string
+
+var (
+	// building makes and migrates. It sets no journal mode, for a new file
+	// must have its application id in place before its first log exists.
+	building = access{"mode": "rw", "_txlock": "exclusive", "_synchronous": "FULL", "_foreign_keys": "1"}
+
+	writing = access{
+		"mode": "rw", "_journal_mode": "WAL", "_txlock": "immediate", "_synchronous": "FULL",
+		"_foreign_keys": "1", "_stmt_cache_size": "100", "_cache_size": "-32768",
+	}
+
+	reading = access{"mode": "ro", "_query_only": "1", "_stmt_cache_size": "50", "_cache_size": "-16384"}
+
+	// peeking reads the file itself, without locks and side files, whatever it is.
+	peeking = access{"mode": "ro", "immutable": "1"}
+)
+
+// dsn names the file for the driver. SQLite decodes the percent signs again,
+// so that any path will do.
+func (a access) dsn(path string) string {
+	q := url.Values{"_busy_timeout": {strconv.FormatInt(busyTimeout.Milliseconds(), 10)}}
+	for k, v := range a {
+		q.Set(k, v)
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// connector opens connections without registering a driver for the whole process.
+type connector struct {
+	dsn    string
+	driver *sqlite3.SQLiteDriver
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+func (c connector) Driver() driver.Driver                        { return c.driver }
+
+// openPool returns a pool of connections to the file, none of them open yet.
+func openPool(path string, a access) *sql.DB {
+	d := &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+		// The command sqlite3 has it; the driver leaves SQLite's mathematics out.
+		return c.RegisterFunc("sqrt", math.Sqrt, true)
+	}}
+	return sql.OpenDB(connector{a.dsn(path), d})
+}
+
+// create makes an empty file if there is none. SQLite would make it readable
+// by everybody.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // never open it here: closing would drop SQLite's locks on it
+	}
+	if err != nil {
+		return fmt.Errorf("create record: %w", err)
+	}
+	return f.Close()
+}
+
+// inspect complains about a file that is not a record, or not a whole one, and
+// changes nothing in it or beside it.
+func inspect(ctx context.Context, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w; it is a %s", ErrForeign, kind(info.Mode()))
+	}
+	if info.Size() == 0 {
+		return nil
+	}
+	db := openPool(path, peeking)
+	defer db.Close()
+	if err := identify(ctx, db); err != nil {
+		return err
+	}
+	if info.Size() > checkedBytes || hasLog(path) {
+		return nil // with a log beside it the file alone need not be consistent
+	}
+	if err := check(ctx, db); err != nil && !hasLog(path) { // a writer may have begun meanwhile
+		return err
+	}
+	return nil
+}
+
+func kind(m fs.FileMode) string {
+	if m.IsDir() {
+		return "folder"
+	}
+	return "special file"
+}
+
+// identify complains unless db is a record that this version can read.
+func identify(ctx context.Context, db *sql.DB) error {
+	var app int
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&app); err != nil {
+		return err
+	}
+	if app != applicationID {
+		return fmt.Errorf("%w; it is another program's SQLite file (application id %#x)", ErrForeign, uint32(app))
+	}
+	_, err := schemaVersion(ctx, db)
+	return err
+}
+
+// queryer is a pool or a transaction.
+type queryer interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+// schemaVersion reads the schema's version, 0 in an empty file, and complains
+// if this program does not know it.
+func schemaVersion(ctx context.Context, q queryer) (int, error) {
+	var version int
+	if err := q.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return 0, err
+	}
+	if version > len(migrations) {
+		return 0, fmt.Errorf("%w: its schema is %d, this program knows up to %d; use that version", ErrNewer, version, len(migrations))
+	}
+	return version, nil
+}
+
+func check(ctx context.Context, db *sql.DB) error {
+	var verdict string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%w; restore it from a backup, or try sqlite3's .recover on a copy (%s)", ErrDamaged, verdict)
+	}
+	return nil
+}
+
+// hasLog says whether changes may be waiting beside the file.
+func hasLog(path string) bool {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(path + suffix); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// patiently repeats do while another process is changing the journal mode or
+// the schema, for which SQLite itself does not always wait.
+func patiently(ctx context.Context, do func() error) error {
+	deadline := time.Now().Add(busyTimeout)
+	for {
+		err := do()
+		e, ok := errors.AsType[sqlite3.Error](err)
+		if !ok || e.Code != sqlite3.ErrBusy || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

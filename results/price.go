@@ -1,0 +1,176 @@
+package results
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"sweep"
+	"sweep/privacy"
+)
+
+// priceList remembers prices, since repeats and most axes of a grid leave the
+// event as it is. It is used under the write lock only.
+type priceList map[question]float64
+
+type question struct {
+	event      string
+	delta      float64
+	accountant privacy.Accountant
+}
+
+// maxPrices bounds what a priceList remembers.
+const maxPrices = 10_000
+
+func (p priceList) epsilon(q question) (float64, error) {
+	if ε, ok := p[q]; ok {
+		return ε, nil
+	}
+	event, err := privacy.UnmarshalEvent([]byte(q.event))
+	if err != nil {
+		return 0, err
+	}
+	ε, err := q.accountant.Epsilon(event, q.delta)
+	if err != nil {
+		return 0, err
+	}
+	if len(p) >= maxPrices {
+		clear(p)
+	}
+	p[q] = ε
+	return ε, nil
+}
+
+// Recount empties the derived tables of what trials did and cost, and fills them
+// again from attempts and parameters. If a is not "" it becomes the accountant
+// of every sweep; otherwise each keeps its own. It returns how many trials
+// have a price.
+func (s *Store) Recount(ctx context.Context, a privacy.Accountant) (int, error) {
+	n := 0
+	err := s.inTx(ctx, "recount", func(ctx context.Context, tx *sql.Tx) (err error) {
+		n, err = recount(ctx, tx, s.prices, a)
+		return err
+	})
+	return n, err
+}
+
+func recount(ctx context.Context, tx *sql.Tx, prices priceList, a privacy.Accountant) (int, error) {
+	if a != "" {
+		if _, err := privacy.ParseAccountant(string(a)); err != nil {
+			return 0, err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE sweeps SET accountant = ?`, string(a)); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM costs; DELETE FROM privacy_events`); err != nil {
+		return 0, err
+	}
+	trials, err := gather(ctx, tx, func(rows *sql.Rows) (key int64, err error) {
+		return key, rows.Scan(&key)
+	}, `SELECT DISTINCT trial FROM attempts`)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range trials {
+		if err := charge(ctx, tx, prices, t); err != nil {
+			return 0, err
+		}
+	}
+	n := 0
+	err = tx.QueryRowContext(ctx, `SELECT count(DISTINCT trial) FROM costs`).Scan(&n)
+	return n, err
+}
+
+// charge writes down what the trial has done to its data so far and prices it.
+//
+// Steps are counted for each noise stream by the furthest one reported under
+// its name, and added up over the streams; a completed trial is charged its
+// own steps at least. That is an upper bound of what was released:
+//
+//   - Repeating steps of one stream (from its checkpoint, or from the start)
+//     repeats the same batches with the same noise, which tells nothing new.
+//   - Steps that a trainer made and never reported left no trace outside its
+//     process but a checkpoint, which holds the key itself and is private as
+//     the data are. An attempt that continues such a checkpoint continues its
+//     stream too, and reports further steps of it.
+//   - A new stream spends anew from wherever it starts. Counting it from step 1
+//     can only add.
+//
+// It takes the moment at which an attempt dies to be independent of the data.
+// Seeded noise is one stream whatever happens, so its trials are charged the
+// furthest step once.
+func charge(ctx context.Context, tx *sql.Tx, prices priceList, trial int64) error {
+	event, err := eventOf(ctx, tx, trial)
+	if err != nil {
+		return err
+	}
+	if event.Steps == 0 {
+		return nil
+	}
+	text, err := privacy.MarshalEvent(event)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `
+		INSERT INTO privacy_events (trial, steps, event) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET steps = excluded.steps, event = excluded.event`, trial, event.Steps, string(text)); err != nil {
+		return err
+	}
+	return prices.price(ctx, tx, trial)
+}
+
+func eventOf(ctx context.Context, q queryer, trial int64) (privacy.DPSGD, error) {
+	var p sweep.Params
+	var state sweep.State
+	var sum, furthest int
+	err := q.QueryRowContext(ctx, `
+		SELECT t.batch_size, t.train_examples, t.noise_multiplier, t.noise, t.steps, t.state,
+			coalesce(sum(a.furthest), 0), coalesce(max(a.furthest), 0)
+		FROM trials t LEFT JOIN (
+			SELECT trial, max(last_step) AS furthest FROM attempts WHERE trial = ?1 GROUP BY trial, noise_id
+		) a ON a.trial = t.key
+		WHERE t.key = ?1`, trial,
+	).Scan(&p.Batch, &p.Data.Train, &p.Noise, &p.NoiseFrom, &p.Steps, &state, &sum, &furthest)
+	if err != nil {
+		return privacy.DPSGD{}, fmt.Errorf("what trial %d did: %w", trial, err)
+	}
+	steps := sum
+	if p.NoiseFrom == sweep.Seeded {
+		steps = furthest
+	}
+	if state == sweep.Completed {
+		steps = max(steps, p.Steps)
+	}
+	return mechanism(p, steps), nil
+}
+
+// mechanism is so many steps of p, as accounting sees them.
+func mechanism(p sweep.Params, steps int) privacy.DPSGD {
+	return privacy.DPSGD{SampleRate: p.SampleRate(), Noise: p.Noise, Steps: steps}
+}
+
+// price has the accountant of each sweep that lists the trial price its event.
+func (p priceList) price(ctx context.Context, tx *sql.Tx, trial int64) error {
+	questions, err := gather(ctx, tx, func(rows *sql.Rows) (q question, err error) {
+		return q, rows.Scan(&q.event, &q.delta, &q.accountant)
+	}, `SELECT DISTINCT e.event, st.delta, s.accountant
+		FROM privacy_events e JOIN sweep_trials st ON st.trial = e.trial JOIN sweeps s ON s.key = st.sweep
+		WHERE e.trial = ?`, trial)
+	if err != nil {
+		return err
+	}
+	for _, q := range questions {
+		ε, err := p.epsilon(q)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO costs (trial, delta, accountant, version, epsilon) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET version = excluded.version, epsilon = excluded.epsilon`,
+			trial, q.delta, string(q.accountant), q.accountant.Version(), ε); err != nil {
+			return err
+		}
+	}
+	return nil
+}

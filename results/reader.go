@@ -1,0 +1,135 @@
+package results
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+
+	"github.com/mattn/go-sqlite3"
+
+	"sweep"
+)
+
+// readers is how many queries of one Reader run at once.
+const readers = 4
+
+// A Reader is a record open for reading. It is safe for use by several
+// goroutines. It sees each write once the writer's method has returned, and
+// never keeps a writer waiting.
+type Reader struct {
+	db *sql.DB
+}
+
+// OpenReader opens the record at path for reading only; another process may be
+// writing it. It makes no record: without one the error wraps [os.ErrNotExist].
+// Errors wrap those of [Open].
+func OpenReader(ctx context.Context, path string) (*Reader, error) {
+	r, err := openInspected(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("open record %s: %w", path, explain(err))
+	}
+	return r, nil
+}
+
+func openInspected(ctx context.Context, path string) (*Reader, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("there is none yet, or elsewhere: %w", err)
+	}
+	if info.Size() == 0 {
+		return nil, fmt.Errorf("%w; it is empty: no sweep has been started with it", ErrForeign)
+	}
+	if err := inspect(ctx, path); err != nil {
+		return nil, err
+	}
+	r, err := openReader(ctx, path, reading)
+	if unreachable(err) && !hasLog(path) {
+		// In a folder that cannot be written SQLite cannot lay out the log's
+		// index. Without a log nobody is writing, and the file is enough.
+		frozen := maps.Clone(reading)
+		frozen["immutable"] = "1"
+		return openReader(ctx, path, frozen)
+	}
+	return r, err
+}
+
+func unreachable(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && (e.Code == sqlite3.ErrCantOpen || e.Code == sqlite3.ErrReadonly)
+}
+
+func openReader(ctx context.Context, path string, a access) (*Reader, error) {
+	db := openPool(path, a)
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	var version int
+	err := patiently(ctx, func() (err error) {
+		version, err = schemaVersion(ctx, db)
+		return err
+	})
+	if err == nil && version < len(migrations) {
+		err = fmt.Errorf("its schema is %d, not yet %d; any command that writes to it brings it up to date", version, len(migrations))
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Reader{db}, nil
+}
+
+// Close ends reading.
+func (r *Reader) Close() error { return r.db.Close() }
+
+// Offset is how many bytes of the attempt's report are in the record.
+func (r *Reader) Offset(ctx context.Context, ref sweep.AttemptRef) (int64, error) {
+	var offset int64
+	err := r.db.QueryRowContext(ctx, `
+		SELECT a.report_bytes FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ? WHERE t.id = ?`,
+		ref.Number, ref.Trial).Scan(&offset)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = sweep.ErrNotFound
+	}
+	if err != nil {
+		return 0, fmt.Errorf("offset of %s: %w", nameOf(ref), explain(err))
+	}
+	return offset, nil
+}
+
+// RunningAttempts are the sweep's attempts that have not ended.
+func (r *Reader) RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep.AttemptRef, error) {
+	refs, err := gather(ctx, r.db, func(rows *sql.Rows) (ref sweep.AttemptRef, err error) {
+		ref.Sweep = id
+		return ref, rows.Scan(&ref.Trial, &ref.Number)
+	}, `SELECT t.id, a.number
+		FROM sweeps s JOIN attempts a ON a.sweep = s.key AND a.ended IS NULL JOIN trials t ON t.key = a.trial
+		WHERE s.id = ? ORDER BY a.trial`, id)
+	if err != nil {
+		return nil, fmt.Errorf("running attempts of %s: %w", id, explain(err))
+	}
+	return refs, nil
+}
+
+// gather runs a query and scans each of its rows.
+func gather[T any](ctx context.Context, q queryer, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// nameOf names an attempt in errors.
+func nameOf(ref sweep.AttemptRef) string {
+	return fmt.Sprintf("attempt %d of trial %s", ref.Number, ref.Trial)
+}

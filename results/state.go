@@ -1,0 +1,151 @@
+package results
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"sweep"
+)
+
+// A SweepState is where a sweep stands.
+type SweepState string
+
+const (
+	Created   SweepState = "created"   // in the record, not started
+	Running   SweepState = "running"   // trials are run
+	Paused    SweepState = "paused"    // no new trials are begun
+	Stopping  SweepState = "stopping"  // running trials finish, then it is stopped
+	Stopped   SweepState = "stopped"   // nothing runs, and trials are left
+	Completed SweepState = "completed" // every trial is completed
+	Failed    SweepState = "failed"    // no trial is left to run, and some failed
+)
+
+// SetSweepState says where the sweep stands and, if that needs words, why.
+func (s *Store) SetSweepState(ctx context.Context, id sweep.SweepID, state SweepState, reason string) error {
+	return s.inTx(ctx, fmt.Sprintf("set state of sweep %s", id), func(ctx context.Context, tx *sql.Tx) error {
+		return setState(ctx, tx, id, state, reason)
+	})
+}
+
+func setState(ctx context.Context, tx *sql.Tx, id sweep.SweepID, state SweepState, reason string) error {
+	res, err := tx.ExecContext(ctx, `
+		UPDATE sweeps SET changed = CASE WHEN state = ?2 THEN changed ELSE ?4 END, state = ?2, reason = ?3 WHERE id = ?1`,
+		id, string(state), clean(reason), now())
+	if err != nil {
+		return err
+	}
+	if n, _ := res.RowsAffected(); n == 0 { // SQLite always knows the count
+		return sweep.ErrNotFound
+	}
+	return nil
+}
+
+// FinishSweep leaves the state of a sweep of which nothing runs any more:
+// stopped if trials are left, otherwise completed, or failed if any trial did.
+// If interrupted is not set, trials that are left are a reason worth words.
+func (s *Store) FinishSweep(ctx context.Context, id sweep.SweepID, interrupted bool) error {
+	return s.inTx(ctx, fmt.Sprintf("finish sweep %s", id), func(ctx context.Context, tx *sql.Tx) error {
+		key, err := sweepKey(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		counts, err := count(ctx, tx, key)
+		if err != nil {
+			return err
+		}
+		state, reason := counts.verdict(interrupted)
+		return setState(ctx, tx, id, state, reason)
+	})
+}
+
+// verdict is the state of a sweep with such trials when nothing runs any more.
+func (c Counts) verdict(interrupted bool) (SweepState, string) {
+	switch left := c.Pending + c.Running + c.Stopped; {
+	case left > 0 && interrupted:
+		return Stopped, ""
+	case left > 0:
+		return Stopped, fmt.Sprintf("%d of %d trials were not run to an end", left, c.Trials)
+	case c.Failed > 0:
+		return Failed, fmt.Sprintf("%d of %d trials failed", c.Failed, c.Trials)
+	}
+	return Completed, ""
+}
+
+// Counts says how many of a sweep's trials are in which state. Trials that its
+// file lists no more count in Gone and nowhere else.
+type Counts struct {
+	Trials    int `json:"trials"`
+	Pending   int `json:"pending"`
+	Running   int `json:"running"`
+	Completed int `json:"completed"`
+	Failed    int `json:"failed"`
+	Stopped   int `json:"stopped"`
+	Gone      int `json:"gone"`
+}
+
+func count(ctx context.Context, q queryer, sweepKey int64) (c Counts, err error) {
+	type group struct {
+		gone  bool
+		state sweep.State
+		n     int
+	}
+	groups, err := gather(ctx, q, func(rows *sql.Rows) (g group, err error) {
+		return g, rows.Scan(&g.gone, &g.state, &g.n)
+	}, `SELECT gone, state, count(*) FROM sweep_trials WHERE sweep = ? GROUP BY gone, state`, sweepKey)
+	for _, g := range groups {
+		if g.gone {
+			c.Gone += g.n
+			continue
+		}
+		c.Trials += g.n
+		switch g.state {
+		case sweep.Pending:
+			c.Pending = g.n
+		case sweep.Running:
+			c.Running = g.n
+		case sweep.Completed:
+			c.Completed = g.n
+		case sweep.Failed:
+			c.Failed = g.n
+		case sweep.Stopped:
+			c.Stopped = g.n
+		}
+	}
+	return c, err
+}
+
+// Retry makes the sweep's failed trials pending again and forgives them their
+// failures so far. It returns how many there were.
+func (s *Store) Retry(ctx context.Context, id sweep.SweepID) (int, error) {
+	var n int64
+	err := s.inTx(ctx, fmt.Sprintf("retry failed trials of sweep %s", id), func(ctx context.Context, tx *sql.Tx) error {
+		key, err := sweepKey(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE sweep_trials SET forgiven = (SELECT attempt FROM trials WHERE key = trial)
+			WHERE sweep = ? AND gone = 0 AND state = 'failed'`, key); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `
+			UPDATE trials SET state = 'pending'
+			WHERE key IN (SELECT trial FROM sweep_trials WHERE sweep = ? AND gone = 0 AND state = 'failed')`, key)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return int(n), err
+}
+
+func sweepKey(ctx context.Context, q queryer, id sweep.SweepID) (key int64, err error) {
+	err = q.QueryRowContext(ctx, `SELECT key FROM sweeps WHERE id = ?`, id).Scan(&key)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = sweep.ErrNotFound
+	}
+	return key, err
+}
