@@ -88,6 +88,24 @@ var catalog = []*listing{
 		),
 		open: openIDX,
 	},
+	{
+		name: "cifar10", about: "small photographs in 10 classes (Krizhevsky 2009)",
+		height: 32, width: 32, channels: 3, train: 50_000, test: 10_000,
+		classes: cifar10Names, mean: cifarMean, std: cifarStd,
+		folders: []string{"cifar10"},
+		files: mirrored([]string{"https://www.cs.toronto.edu/~kriz/"},
+			published{name: "cifar-10-binary.tar.gz", size: 170_052_171, md5: "c32a1d4ab5d03f1284b67883e8d87530"}),
+		open: openCIFAR(cifar10Format),
+	},
+	{
+		name: "cifar100", about: "small photographs in 100 classes (Krizhevsky 2009)",
+		height: 32, width: 32, channels: 3, train: 50_000, test: 10_000,
+		classes: cifar100Names, mean: cifarMean, std: cifarStd,
+		folders: []string{"cifar100"},
+		files: mirrored([]string{"https://www.cs.toronto.edu/~kriz/"},
+			published{name: "cifar-100-binary.tar.gz", size: 168_513_733, md5: "03b5dce01913d631647c71ecec9e9cb8"}),
+		open: openCIFAR(cifar100Format),
+	},
 }
 
 // mirrored gives each file an address below every base.

@@ -31,7 +31,10 @@ func open(ctx context.Context, dir string, want sweep.Data) (*Set, error) {
 	if l := listed(want.Name); l != nil {
 		return l.openIn(ctx, dir)
 	}
-	return nil, fmt.Errorf("%w %q; have %s", ErrUnknown, want.Name, strings.Join(Names(), ", "))
+	if strings.HasPrefix(want.Name, folderPrefix) {
+		return openFolder(ctx, dir, want.Name)
+	}
+	return nil, fmt.Errorf("%w %q; have %s, %sNAME", ErrUnknown, want.Name, strings.Join(Names(), ", "), folderPrefix)
 }
 
 // openIn reads l from the first of its folders below dir that is there.

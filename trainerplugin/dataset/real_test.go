@@ -11,15 +11,19 @@ import (
 	"sweep"
 )
 
-// openReal opens a real data set from $SWEEP_DATA_DIR or the project's
-// neighbour shared/data, or skips the test.
+// realDir is where real data are looked for: $SWEEP_DATA_DIR or shared/data
+// beside the project.
+func realDir() string {
+	if dir := os.Getenv("SWEEP_DATA_DIR"); dir != "" {
+		return dir
+	}
+	return filepath.Join("..", "..", "..", "shared", "data")
+}
+
+// openReal opens a real data set, or skips the test where it is absent.
 func openReal(t *testing.T, name string) *Set {
 	t.Helper()
-	dir := os.Getenv("SWEEP_DATA_DIR")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	s, err := Open(t.Context(), dir, sweep.Data{Name: name})
+	s, err := Open(t.Context(), realDir(), sweep.Data{Name: name})
 	if errors.Is(err, ErrMissing) {
 		t.Skipf("no real data: %v", err)
 	}
@@ -69,5 +73,44 @@ func TestRealMNIST(t *testing.T) {
 	mean, std := moments(s, s.Train, 0)
 	if math.Abs(mean-0.1307) > 5e-5 || math.Abs(std-0.3081) > 5e-5 {
 		t.Errorf("mean %.5f, std %.5f; want 0.1307, 0.3081", mean, std)
+	}
+}
+
+// CIFAR-10: 5,000 training and 1,000 test images of each class. The mean is the
+// paper's, over the published pixels, so other encodings may miss it a little.
+func TestRealCIFAR10(t *testing.T) {
+	s := openReal(t, "cifar10")
+	if s.Height != 32 || s.Width != 32 || s.Channels != 3 {
+		t.Errorf("images of %dx%dx%d, want 32x32x3", s.Height, s.Width, s.Channels)
+	}
+	for class := range 10 {
+		if n := classCounts(s, s.Train)[class]; n != 5000 {
+			t.Errorf("%s: %d training images, want 5000", s.Classes[class], n)
+		}
+		if n := classCounts(s, s.Test)[class]; n != 1000 {
+			t.Errorf("%s: %d test images, want 1000", s.Classes[class], n)
+		}
+	}
+	for c := range 3 {
+		mean, std := moments(s, s.Train, c)
+		if math.Abs(mean-cifarMean[c]) > 0.003 || math.Abs(std-cifarStd[c]) > 0.01 {
+			t.Errorf("channel %d: mean %.5f, std %.5f; want about %.5f, %.5f", c, mean, std, cifarMean[c], cifarStd[c])
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	for _, name := range []string{"mnist", "cifar10"} {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				_, err := Open(b.Context(), realDir(), sweep.Data{Name: name})
+				if errors.Is(err, ErrMissing) {
+					b.Skip(err)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
