@@ -98,6 +98,7 @@ type Server struct {
 	journal *journal
 
 	database string       // path
+	ports    []int        // of the gRPC listeners, in the order of services
 	ui       net.Listener // nil without UI
 
 	closers  []func() error // run last to first by close

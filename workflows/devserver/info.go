@@ -17,10 +17,10 @@ import (
 // reads it can use the UI until the server stops.
 type Info struct {
 	Address   string    `json:"address"`          // of the gRPC frontend, "127.0.0.1:port"
-	Namespace string    `json:"namespace"`        //
+	Namespace string    `json:"namespace"`        // the one that is sure to exist
 	UIURL     string    `json:"ui_url,omitempty"` // "" without UI
-	PID       int       `json:"pid"`              //
-	Identity  string    `json:"identity"`         // the process as [Identity] names it, boot id and start time included
+	PID       int       `json:"pid"`              // of the process it runs in
+	Identity  string    `json:"identity"`         // of that process, by [Identity]: host, boot, pid and start time
 	Started   time.Time `json:"started"`          // UTC, when it became usable
 }
 

@@ -89,7 +89,7 @@ func TestServer(t *testing.T) {
 		}
 		wantListed(t, c, `Accuracy > 0.7 AND SweepName IS NULL`, "first")
 		t.Run("keeps closed workflows for 30 days", func(t *testing.T) { wantRetention(t, c, 30*24*time.Hour) })
-		t.Run("listens on loopback only", wantLoopbackListeners)
+		t.Run("listens on loopback only", func(t *testing.T) { wantLoopbackListeners(t, s) })
 		t.Run("keeps files private", func(t *testing.T) { wantPrivate(t, dir) })
 		t.Run("shuts the UI to strangers", func(t *testing.T) { wantUIGuarded(t, s) })
 		t.Run("takes writes through the UI", func(t *testing.T) { wantTerminated(t, c, s) })

@@ -46,6 +46,9 @@ func (s *Server) launch(ctx context.Context) error {
 	var server temporal.Server
 	var err error
 	for range 3 {
+		if s.ports, err = freePorts(len(services)); err != nil {
+			return err
+		}
 		if server, err = s.build(store); err == nil {
 			break
 		}
@@ -57,15 +60,11 @@ func (s *Server) launch(ctx context.Context) error {
 	return server.Start()
 }
 
-// build puts the server together, which opens its listeners. The server ends
-// its process when it cannot listen; here its logger panics instead, in this
-// goroutine.
+// build puts the server together, which opens its listeners on s.ports. The
+// server ends its process when it cannot listen; here its logger panics
+// instead, in this goroutine.
 func (s *Server) build(store *config.SQL) (_ temporal.Server, err error) {
-	ports, err := freePorts(len(services))
-	if err != nil {
-		return nil, err
-	}
-	s.info.Address = localAddress(ports[0])
+	s.info.Address = localAddress(s.ports[0])
 	log := &serverLog{journal: s.journal}
 	log.building.Store(true)
 	defer log.building.Store(false)
@@ -80,10 +79,10 @@ func (s *Server) build(store *config.SQL) (_ temporal.Server, err error) {
 	}()
 	hosts := map[primitives.ServiceName]static.Hosts{}
 	for i, name := range services {
-		hosts[name] = static.SingleLocalHost(localAddress(ports[i]))
+		hosts[name] = static.SingleLocalHost(localAddress(s.ports[i]))
 	}
 	return temporal.NewServer(
-		temporal.WithConfig(s.temporalConfig(store, ports)),
+		temporal.WithConfig(s.temporalConfig(store)),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithStaticHosts(hosts),
 		temporal.WithLogger(log),
@@ -93,7 +92,7 @@ func (s *Server) build(store *config.SQL) (_ temporal.Server, err error) {
 	)
 }
 
-func (s *Server) temporalConfig(store *config.SQL, ports []int) *config.Config {
+func (s *Server) temporalConfig(store *config.SQL) *config.Config {
 	c := &config.Config{
 		Persistence: config.Persistence{
 			DefaultStore: "sqlite", VisibilityStore: "sqlite", NumHistoryShards: historyShards,
@@ -111,7 +110,7 @@ func (s *Server) temporalConfig(store *config.SQL, ports []int) *config.Config {
 	}
 	for i, name := range services {
 		// HTTPPort stays 0, which leaves the HTTP API off.
-		c.Services[string(name)] = config.Service{RPC: config.RPC{GRPCPort: ports[i], BindOnIP: "127.0.0.1"}}
+		c.Services[string(name)] = config.Service{RPC: config.RPC{GRPCPort: s.ports[i], BindOnIP: "127.0.0.1"}}
 	}
 	c.Global.Membership.BroadcastAddress = "127.0.0.1"
 	c.Global.TLS = s.certs.serverTLS()
