@@ -86,3 +86,10 @@ func checkLayout(tensors []Tensor, n int) error {
 	}
 	return nil
 }
+
+// MemoryBytes is what the loop allocates for a model with the given number of
+// weights: weights, their sum of gradients, the average and a rounded copy of
+// it to evaluate, and each thread's noise.
+func MemoryBytes(parameters int64, threads int) int64 {
+	return parameters*(4+4+8+4) + int64(threads)*chunk*(8+noiseBytes)
+}

@@ -1,0 +1,144 @@
+package builtin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"sweep"
+	"sweep/trainerplugin"
+	"sweep/trainerplugin/dataset"
+	"sweep/trainerplugin/dpsgd"
+	"sweep/trainerplugin/model"
+)
+
+// A setup is a job that can run.
+type setup struct {
+	input    model.Input
+	data     dpsgd.Data
+	estimate trainerplugin.Estimate
+}
+
+// setUp reads j's data and measures its model, or says why j cannot run.
+func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error) {
+	p := j.Params
+	if err := dpsgd.Check(p); err != nil {
+		return setup{}, err
+	}
+	if err := checkOptions(p); err != nil {
+		return setup{}, err
+	}
+	if j.Threads < 1 {
+		return setup{}, refuse("threads: %d; at least 1 is needed", j.Threads)
+	}
+	if !slices.Contains(model.Names(), p.Model) { // before data are read at length
+		_, err := model.Describe(p.Model, model.Input{}, 1, 1)
+		return setup{}, refuse("model: %w", err)
+	}
+	part, err := t.open(ctx, j.DataDir, p.Data)
+	if err != nil {
+		return setup{}, err
+	}
+	set := part.Train.Set()
+	s := setup{
+		input: model.Input{Height: set.Height, Width: set.Width, Channels: set.Channels, Classes: len(set.Classes)},
+		data:  adapt(part, p),
+	}
+	d, err := model.Describe(p.Model, s.input, max(1, p.AugMult), j.Threads)
+	if err != nil {
+		return setup{}, refuse("model: %w", err)
+	}
+	s.estimate = trainerplugin.Estimate{
+		MemoryBytes:   d.MemoryBytes + dpsgd.MemoryBytes(d.Parameters, j.Threads) + dataBytes(set) + processBytes,
+		Parameters:    d.Parameters,
+		ExampleFLOP:   d.ExampleFLOP,
+		Microbatch:    d.Microbatch,
+		DataDigest:    part.Digest,
+		TrainExamples: set.Train.Len(),
+	}
+	if has := memoryLimit("/"); has > 0 && s.estimate.MemoryBytes > has {
+		return setup{}, refuse("memory: the trial needs about %d MB and there are %d MB; take a smaller model, fewer threads than %d, or a larger machine",
+			s.estimate.MemoryBytes>>20, has>>20, j.Threads)
+	}
+	return s, nil
+}
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", trainerplugin.ErrRefused, fmt.Errorf(format, args...))
+}
+
+func checkOptions(p sweep.Params) error {
+	if len(p.Options) == 0 {
+		return nil
+	}
+	var names []string
+	for name := range p.Options {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return refuse("options: %s has none of its own, and is given %s; remove them or name the trainer they are for", Name, strings.Join(names, ", "))
+}
+
+// adapt gives the loop what it wants of a data set.
+func adapt(part *dataset.Partition, p sweep.Params) dpsgd.Data {
+	held := part.Part(p.EvaluatedOn())
+	return dpsgd.Data{
+		Digest: part.Digest,
+		View: func(step, i, k int, img []float32) int {
+			return part.Train.View(img, p.Augment, dataset.Draw{Key: p.Seed, Step: step, Example: i, View: k})
+		},
+		Held: dpsgd.Examples{Len: held.Len(), At: held.At},
+	}
+}
+
+// opened is a data set that was read and divided.
+type opened struct {
+	dir  string
+	data sweep.Data
+	part *dataset.Partition
+}
+
+// open reads and divides a data set, unless it was the last to be asked for. No
+// directory means [dataset.DefaultDir].
+func (t *Trainer) open(ctx context.Context, dir string, data sweep.Data) (*dataset.Partition, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if dir == "" {
+		dir = dataset.DefaultDir()
+	}
+	if t.last.part != nil && t.last.dir == dir && t.last.data == data {
+		return t.last.part, nil
+	}
+	t.last = opened{} // two sets at once may not fit
+	set, err := dataset.Open(ctx, dir, data)
+	if err != nil {
+		return nil, refuseData(ctx, err)
+	}
+	part, err := set.Split(data.Train, data.Validation)
+	if err != nil {
+		return nil, refuse("data: %w", err)
+	}
+	t.last = opened{dir, data, part}
+	return part, nil
+}
+
+// refuseData refuses for good, unless the reason is one that may pass: that ctx
+// ended, or that the operating system did not let a file be read.
+func refuseData(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
+		return err
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok && !errors.Is(err, dataset.ErrMissing) {
+		return err
+	}
+	return refuse("data: %w", err)
+}
+
+// dataBytes is what a data set takes: pixels, labels, and at most one index of
+// every example.
+func dataBytes(s *dataset.Set) int64 {
+	return int64(len(s.Train.Pixels)+len(s.Test.Pixels)) + 6*int64(s.Train.Len()+s.Test.Len())
+}
