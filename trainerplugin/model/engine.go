@@ -1,0 +1,197 @@
+package model
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+
+	"sweep/trainerplugin/dpsgd"
+	"sweep/trainerplugin/kernel"
+	"sweep/trainerplugin/op"
+)
+
+// imagesAtOnce is how many images a graph takes: enough that the graph's own
+// cost does not count, few enough that their activations stay in the cache.
+const imagesAtOnce = 16
+
+// chunkSize is how many examples make one term of the sum of gradients. It is
+// the same for any number of threads, since it decides how floats are added.
+const chunkSize = 16
+
+// An Engine computes with one architecture on the CPU. It implements
+// [dpsgd.Engine]; calls from several goroutines wait for each other.
+//
+// A gradient's norm is computed in float64 from the float32 gradient, and the
+// scaled gradient is rounded to float32 again, so its norm may exceed 1 by the
+// rounding of a product, 6e-8 of it.
+type Engine struct {
+	arch    architecture
+	in      Input
+	threads int
+	params  []*op.Param
+	size    int // flat weights
+	stride  int // floats of a packed gradient
+
+	mu       sync.Mutex
+	packed   []*op.Value // the weights in use, as the graphs read them
+	machines map[shape][]*machine
+	sums     [][]float32 // a packed sum per worker
+	total    []float32
+}
+
+var _ dpsgd.Engine = (*Engine)(nil)
+
+// New returns an engine for the named architecture on threads threads. The
+// error wraps [ErrUnknown] if there is no such name, and names the layer if the
+// architecture does not fit the input.
+func New(name string, in Input, threads int) (*Engine, error) {
+	a, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	if threads < 1 {
+		return nil, fmt.Errorf("%d threads; at least 1 is needed", threads)
+	}
+	m, err := newMachine(a, in, shape{1, 1})
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{arch: a, in: in, threads: threads, params: m.Params, stride: m.stride, machines: map[shape][]*machine{}}
+	for _, p := range e.params {
+		e.size += p.Size()
+		e.packed = append(e.packed, p.NewValue())
+	}
+	return e, nil
+}
+
+// Tensors names the blocks of the weight vector in their order.
+func (e *Engine) Tensors() []dpsgd.Tensor {
+	var ts []dpsgd.Tensor
+	for _, p := range e.params {
+		for _, t := range p.Tensors {
+			ts = append(ts, dpsgd.Tensor{Name: t.Name, Shape: append([]int(nil), t.Shape...)})
+		}
+	}
+	return ts
+}
+
+// Init returns fresh weights drawn from seed, each tensor from a stream of its
+// own.
+func (e *Engine) Init(seed uint64) []float32 {
+	w := make([]float32, 0, e.size)
+	i := uint64(0)
+	for _, p := range e.params {
+		for _, t := range p.Tensors {
+			var key [32]byte
+			copy(key[:], "initial weights")
+			binary.LittleEndian.PutUint64(key[16:], seed)
+			binary.LittleEndian.PutUint64(key[24:], i)
+			n := len(w) + t.Size()
+			t.Init(rand.New(rand.NewChaCha8(key)), w[len(w):n])
+			w = w[:n]
+			i++
+		}
+	}
+	return w
+}
+
+// pack lays out weights for the graphs.
+func (e *Engine) pack(weights []float32) error {
+	if len(weights) != e.size {
+		return fmt.Errorf("%d weights; %s has %d", len(weights), e.arch.name, e.size)
+	}
+	at := 0
+	for i, p := range e.params {
+		p.Pack(e.packed[i], weights[at:][:p.Size()])
+		at += p.Size()
+	}
+	return nil
+}
+
+// shapeFor chooses a shape for K views: as many views of an example at once as
+// divide K evenly and fit, and then as many examples.
+func shapeFor(views int) shape {
+	v := min(views, imagesAtOnce)
+	for views%v != 0 {
+		v--
+	}
+	return shape{max(1, imagesAtOnce/v), v}
+}
+
+// workers returns a machine for each worker.
+func (e *Engine) workers(s shape, n int) ([]*machine, error) {
+	ms := e.machines[s]
+	for len(ms) < n {
+		m, err := newMachine(e.arch, e.in, s)
+		if err == nil {
+			err = m.use(e.packed)
+		}
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
+		e.machines[s] = ms
+	}
+	return ms[:n], nil
+}
+
+// ClippedSum adds to sum the clipped gradients of b's examples; see
+// [dpsgd.Engine]. It holds one packed sum and one graph per thread, whatever
+// the size of b.
+func (e *Engine) ClippedSum(ctx context.Context, weights []float32, b dpsgd.Batch, clip float64, sum []float32) (dpsgd.GradStats, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case len(sum) != e.size:
+		return dpsgd.GradStats{}, fmt.Errorf("sum of %d numbers; %s has %d weights", len(sum), e.arch.name, e.size)
+	case b.Views < 1 || b.Len < 0:
+		return dpsgd.GradStats{}, fmt.Errorf("batch of %d examples with %d views each", b.Len, b.Views)
+	case !(clip > 0) || math.IsInf(clip, 1):
+		return dpsgd.GradStats{}, fmt.Errorf("clipping norm %v is not positive and finite", clip)
+	}
+	if err := e.pack(weights); err != nil {
+		return dpsgd.GradStats{}, err
+	}
+	chunks := (b.Len + chunkSize - 1) / chunkSize
+	ms, err := e.workers(shapeFor(b.Views), min(e.threads, chunks))
+	if err != nil {
+		return dpsgd.GradStats{}, err
+	}
+	c := e.newClipping(b, clip, chunks)
+	var wg sync.WaitGroup
+	for i, m := range ms {
+		wg.Go(func() { c.work(ctx, m, e.sums[i]) })
+	}
+	wg.Wait()
+	if c.order.err != nil {
+		e.machines = map[shape][]*machine{} // one of them may be left half-way
+		return dpsgd.GradStats{}, c.order.err
+	}
+	at, from := 0, 0
+	for i, p := range e.params {
+		p.Unpack(e.packed[i], e.total[from:][:p.Packed()], sum[at:][:p.Size()])
+		at, from = at+p.Size(), from+p.Packed()
+	}
+	return c.stats, nil
+}
+
+// newClipping prepares the sum over b.
+func (e *Engine) newClipping(b dpsgd.Batch, clip float64, chunks int) *clipping {
+	for len(e.sums) < min(e.threads, chunks) {
+		e.sums = append(e.sums, kernel.Alloc(e.stride))
+	}
+	if e.total == nil {
+		e.total = kernel.Alloc(e.stride)
+	}
+	clear(e.total)
+	return &clipping{
+		engine: e, batch: b, clip: clip, order: newOrder(chunks),
+		stats: dpsgd.GradStats{Norms: make([]float64, b.Len), Losses: make([]float64, b.Len)},
+	}
+}

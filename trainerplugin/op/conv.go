@@ -1,0 +1,147 @@
+package op
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	G "gorgonia.org/gorgonia"
+
+	"sweep/trainerplugin/kernel"
+)
+
+// Weights says how a layer's weights start.
+type Weights func(fanIn, fanOut int) func(r *rand.Rand, w []float32)
+
+// conv is one convolution: y[o] = bias[o] + Σ x ⋆ w[·,o], a cross-correlation
+// as everywhere in deep learning.
+type conv struct {
+	name  string
+	group *Group
+	*filters
+	stride int
+	ys, xs span
+}
+
+// Conv is a convolution to out channels, with bias. Its weights are
+// name/w [height, width, in, out] and name/b [out].
+func (b *Builder) Conv(name string, x *G.Node, out int, w Window, init Weights) *G.Node {
+	if b.err != nil {
+		return nil
+	}
+	in := ValueOf(x)
+	ys, xs, err := w.over(&in.image)
+	if err != nil {
+		b.fail(fmt.Errorf("%s: %w", name, err))
+		return nil
+	}
+	f := &filters{height: w.Size, width: w.Size, in: in.channels, out: out, lanes: in.lanes, turn: !in.outside}
+	c := &conv{name: name, group: b.Group, filters: f, stride: w.Stride, ys: ys, xs: xs}
+	in.border(ys.before, xs.before, ys.after, xs.after)
+
+	macs := int64(ys.out) * int64(xs.out) * int64(w.Size*w.Size) * int64(in.channels) * int64(out)
+	b.count(macs, !in.outside)
+	fan := w.Size * w.Size
+	weights := b.param(&Param{
+		Tensors: []Tensor{{name + "/w", []int{w.Size, w.Size, in.channels, out}, init(fan*in.channels, fan*out)}},
+		layout:  f,
+		shape:   []int{w.Size, w.Size, in.channels, out},
+	})
+	return b.layer(c.forward(b), x, weights, b.bias(name, out))
+}
+
+// count adds a layer of the given multiply-adds to the model's cost.
+func (b *Builder) count(macs int64, inputGrad bool) {
+	b.Cost.Forward += macs
+	b.Cost.Backward += macs
+	if inputGrad {
+		b.Cost.Backward += macs
+	}
+}
+
+// bias declares name/b, which starts at zero.
+func (b *Builder) bias(name string, n int) *G.Node {
+	return b.param(&Param{
+		Tensors: []Tensor{{name + "/b", []int{n}, Zeros(n, n)}},
+		layout:  channelwise(n),
+		shape:   []int{n},
+	})
+}
+
+// forward is the operation of images, weights and bias to images.
+func (c *conv) forward(b *Builder) *operation {
+	m := image{channels: c.out, height: c.ys.out, width: c.xs.out, lanes: kernel.Lanes}
+	o := &operation{layer: c.name, kind: "convolution", out: newImages(c.group.capacity(), m)}
+	var t kernel.Tile
+	o.plan = func(in []*Value) {
+		x := in[0]
+		var taps []kernel.Tap
+		for i := range c.inBlocks() {
+			for y := range c.filters.height {
+				taps = append(taps, kernel.Tap{A: i*x.plane() + y*x.row(), B: c.at(0, i, y)})
+			}
+		}
+		t = kernel.Tile{
+			Taps: kernel.NewTaps(taps), Depth: c.filters.width * c.lanes,
+			ARow: c.stride * c.lanes, AStep: 1, BStep: kernel.Lanes, CRow: kernel.Lanes,
+		}
+	}
+	o.do = func(in []*Value) {
+		eachPair(c.outBlocks(), func(k, second int) {
+			t.B0, t.D0 = in[1].mem[c.at(k, 0, 0):], in[2].mem[k*kernel.Lanes:]
+			t.B1, t.D1 = nil, nil
+			if second > 0 {
+				t.B1, t.D1 = in[1].mem[c.at(second, 0, 0):], in[2].mem[second*kernel.Lanes:]
+			}
+			for i := range c.group.Images() {
+				c.forwardImage(&t, in[0], o.out, i, k, second)
+			}
+		})
+	}
+	o.wrt = []bool{c.turn, true, true}
+	o.derive = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) { return c.derive(b, in, grad) }
+	return o
+}
+
+// forwardImage computes one or two blocks of channels of image i.
+func (c *conv) forwardImage(t *kernel.Tile, in, out *Value, i, k, second int) {
+	x, y := in.of(i), out.of(i)
+	for r := range c.ys.out {
+		for q := 0; q < c.xs.out; q += kernel.MaxRows {
+			t.Rows = min(kernel.MaxRows, c.xs.out-q)
+			t.A = x[in.at(0, r*c.stride-c.ys.before, q*c.stride-c.xs.before):]
+			t.C0 = y[out.at(k, r, q):]
+			if second > 0 {
+				t.C1 = y[out.at(second, r, q):]
+			}
+			t.Run()
+		}
+	}
+}
+
+// eachPair calls do for the blocks two by two; second is 0 for a last single.
+func eachPair(blocks int, do func(k, second int)) {
+	for k := 0; k < blocks; k += 2 {
+		if k+1 < blocks {
+			do(k, k+1)
+		} else {
+			do(k, 0)
+		}
+	}
+}
+
+func (c *conv) derive(b *Builder, in G.Nodes, grad *G.Node) (G.Nodes, error) {
+	x, w := in[0], in[1]
+	var dx *G.Node
+	var err error
+	if c.turn {
+		if dx, err = apply(c.inputGrad(ValueOf(x), ValueOf(grad)), grad, w); err != nil {
+			return nil, err
+		}
+	}
+	dw, err := apply(c.weightGrad(ValueOf(w)), x, grad)
+	if err != nil {
+		return nil, err
+	}
+	db, err := apply(biasGrad(c.name, c.group, ValueOf(in[2])), grad)
+	return G.Nodes{dx, dw, db}, err
+}

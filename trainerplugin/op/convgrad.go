@@ -1,0 +1,208 @@
+package op
+
+import (
+	"gorgonia.org/tensor"
+
+	"sweep/trainerplugin/kernel"
+)
+
+// gradOf is where the per-example gradients of a replicated parameter go.
+func gradOf(g *Group, replica *Value) *Value {
+	return newArray(append(tensor.Shape{g.Examples}, replica.shape[1:]...), g.Examples, replica.length)
+}
+
+// weightGrad is the operation of images and the gradient of the result to the
+// per-example gradient of the weights, summed over an example's views:
+//
+//	dw[ky][kx][ci][co] = Σ_views Σ_(y,x) x[s·y+ky][s·x+kx][ci] · dy[y][x][co]
+func (c *conv) weightGrad(w *Value) *operation {
+	o := &operation{layer: c.name, kind: "weightGrad", out: gradOf(c.group, w)}
+	var t kernel.Tile
+	o.plan = func(in []*Value) {
+		x, dy := in[0], in[1]
+		var taps []kernel.Tap
+		for v := range c.group.Views {
+			for r := range c.ys.out {
+				taps = append(taps, kernel.Tap{A: v*x.stride + r*c.stride*x.row(), B: v*dy.stride + r*dy.row()})
+			}
+		}
+		t = kernel.Tile{
+			Taps: kernel.NewTaps(taps), Depth: c.xs.out,
+			ARow: 1, AStep: c.stride * c.lanes, BStep: kernel.Lanes, CRow: kernel.Lanes,
+		}
+	}
+	o.do = func(in []*Value) {
+		for e := range c.group.Active {
+			eachPair(c.outBlocks(), func(k, second int) {
+				c.weightGradBlocks(&t, in[0], in[1], o.out.of(e), e*c.group.Views, k, second)
+			})
+		}
+	}
+	return o
+}
+
+// weightGradBlocks computes one or two blocks of outputs for the example whose
+// first view is image i.
+func (c *conv) weightGradBlocks(t *kernel.Tile, x, dy *Value, g []float32, i, k, second int) {
+	from := dy.mem[i*dy.stride:]
+	t.B0, t.B1 = from[dy.at(k, 0, 0):], nil
+	if second > 0 {
+		t.B1 = from[dy.at(second, 0, 0):]
+	}
+	rows := c.filters.width * c.lanes
+	for ib := range c.inBlocks() {
+		for ky := range c.filters.height {
+			a := x.mem[i*x.stride+x.at(ib, ky-c.ys.before, -c.xs.before):]
+			for m := 0; m < rows; m += kernel.MaxRows {
+				t.Rows = min(kernel.MaxRows, rows-m)
+				t.A = a[m:]
+				t.C0 = g[c.at(k, ib, ky)+m*kernel.Lanes:]
+				if second > 0 {
+					t.C1 = g[c.at(second, ib, ky)+m*kernel.Lanes:]
+				}
+				c.group.start(t)
+				t.Run()
+			}
+		}
+	}
+}
+
+// start makes t add to what its result holds, or start from nothing.
+func (g *Group) start(t *kernel.Tile) {
+	if g.Add {
+		t.D0, t.D1, t.DRow = t.C0, t.C1, t.CRow
+	} else {
+		t.D0, t.D1, t.DRow = kernel.Zero, kernel.Zero, 0
+	}
+}
+
+// biasGrad is the operation of the gradient of images to the per-example
+// gradient of a bias: its sum over pixels and views.
+func biasGrad(name string, g *Group, bias *Value) *operation {
+	o := &operation{layer: name, kind: "biasGrad", out: gradOf(g, bias)}
+	o.do = func(in []*Value) {
+		dy := in[0]
+		for e := range g.Active {
+			sums := o.out.of(e)
+			if !g.Add {
+				clear(sums)
+			}
+			for v := range g.Views {
+				img := dy.of(e*g.Views + v)
+				for k := range dy.blocks() {
+					s := (*[kernel.Lanes]float32)(sums[k*kernel.Lanes:])
+					for r := range dy.height {
+						kernel.LaneSums(s, img[dy.at(k, r, 0):][:dy.width*kernel.Lanes])
+					}
+				}
+			}
+		}
+	}
+	return o
+}
+
+// A phase is the pixels of the input that are alike modulo the stride: the
+// same taps of the filter reach them.
+type phase struct {
+	y, x          int // first pixel
+	height, width int // pixels, a stride apart
+	tile          kernel.Tile
+}
+
+// reach is a tap's place along one side: filter position k reaches pixel
+// phase + a·stride from the result's pixel a + shift.
+type reach struct{ k, shift int }
+
+func (s span) reaches(phase, size, stride int) []reach {
+	var out []reach
+	for k := range size {
+		if d := phase + s.before - k; d%stride == 0 {
+			out = append(out, reach{k, d / stride})
+		}
+	}
+	return out
+}
+
+// margin is how far reaches go beyond the result on either end, over all phases.
+func (s span) margin(size, stride int) (before, after int) {
+	for p := range min(stride, s.in) {
+		last := (s.in - p - 1) / stride
+		for _, r := range s.reaches(p, size, stride) {
+			before, after = max(before, -r.shift), max(after, last+r.shift-(s.out-1))
+		}
+	}
+	return before, after
+}
+
+// inputGrad is the operation of the gradient of the result, and the weights,
+// to the gradient of the images:
+//
+//	dx[h][w][ci] = Σ dy[y][x][co] · w[ky][kx][ci][co]  over  s·y+ky = h + before, s·x+kx = w + before
+func (c *conv) inputGrad(x, dy *Value) *operation {
+	o := &operation{layer: c.name, kind: "inputGrad", out: x.like()}
+	top, bottom := c.ys.margin(c.filters.height, c.stride)
+	left, right := c.xs.margin(c.filters.width, c.stride)
+	dy.border(top, left, bottom, right)
+	var phases []phase
+	o.plan = func(in []*Value) { phases = c.phases(in[0]) }
+	o.do = func(in []*Value) {
+		for i := range phases {
+			eachPair(c.inBlocks(), func(k, second int) {
+				for img := range c.group.Images() {
+					c.inputGradImage(&phases[i], in[0], in[1].turned, o.out, img, k, second)
+				}
+			})
+		}
+	}
+	return o
+}
+
+func (c *conv) phases(dy *Value) []phase {
+	var out []phase
+	for py := range min(c.stride, c.ys.in) {
+		for px := range min(c.stride, c.xs.in) {
+			var taps []kernel.Tap
+			for ob := range c.outBlocks() {
+				for _, ry := range c.ys.reaches(py, c.filters.height, c.stride) {
+					for _, rx := range c.xs.reaches(px, c.filters.width, c.stride) {
+						a := dy.at(ob, ry.shift, rx.shift)
+						taps = append(taps, kernel.Tap{A: a, B: c.turnedAt(ob, ry.k, rx.k)})
+					}
+				}
+			}
+			out = append(out, phase{
+				y: py, x: px,
+				height: (c.ys.in - py + c.stride - 1) / c.stride,
+				width:  (c.xs.in - px + c.stride - 1) / c.stride,
+				tile: kernel.Tile{
+					Taps: kernel.NewTaps(taps), Depth: kernel.Lanes,
+					ARow: kernel.Lanes, AStep: 1, BStep: kernel.Lanes, CRow: c.stride * kernel.Lanes,
+					D0: kernel.Zero, D1: kernel.Zero,
+				},
+			})
+		}
+	}
+	return out
+}
+
+// inputGradImage computes one or two blocks of channels of image i.
+func (c *conv) inputGradImage(p *phase, dy *Value, turned []float32, dx *Value, i, k, second int) {
+	t := &p.tile
+	t.B0, t.B1 = turned[k*c.turnedBlock():], nil
+	if second > 0 {
+		t.B1 = turned[second*c.turnedBlock():]
+	}
+	from, to := dy.of(i), dx.of(i)
+	for r := range p.height {
+		for q := 0; q < p.width; q += kernel.MaxRows {
+			t.Rows = min(kernel.MaxRows, p.width-q)
+			t.A = from[r*dy.row()+q*kernel.Lanes:]
+			y, x := r*c.stride+p.y, q*c.stride+p.x
+			t.C0 = to[dx.at(k, y, x):]
+			if second > 0 {
+				t.C1 = to[dx.at(second, y, x):]
+			}
+			t.Run()
+		}
+	}
+}

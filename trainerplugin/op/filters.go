@@ -1,0 +1,92 @@
+package op
+
+import (
+	"sweep/trainerplugin/kernel"
+)
+
+// filters is the layout of a convolution's weights, [height, width, channels
+// in, channels out] in the flat vector. Kernels read
+// [out/Lanes][in/lanes][height][width][lanes][Lanes], and for the gradient of
+// the input [in/Lanes][out/Lanes][height][width][Lanes out][Lanes in].
+type filters struct {
+	height, width, in, out int
+	lanes                  int // of the input
+	turn                   bool
+}
+
+func (f *filters) inBlocks() int  { return (f.in + f.lanes - 1) / f.lanes }
+func (f *filters) outBlocks() int { return (f.out + kernel.Lanes - 1) / kernel.Lanes }
+
+// run is the number of floats of one row of a filter, for a block of outputs.
+func (f *filters) run() int { return f.width * f.lanes * kernel.Lanes }
+
+// at is where row y of the filters from block i of the inputs to block o of
+// the outputs begins.
+func (f *filters) at(o, i, y int) int { return ((o*f.inBlocks()+i)*f.height + y) * f.run() }
+
+// turnedAt is where tap (y, x) of block o of the outputs begins within the
+// turned filters of one block of inputs.
+func (f *filters) turnedAt(o, y, x int) int {
+	return ((o*f.height+y)*f.width + x) * kernel.Lanes * kernel.Lanes
+}
+
+// turnedBlock is the number of floats of the turned filters of one block of
+// inputs.
+func (f *filters) turnedBlock() int { return f.turnedAt(f.outBlocks(), 0, 0) }
+
+func (f *filters) packed() int { return f.at(f.outBlocks(), 0, 0) }
+
+// each calls do for every weight with its places in the flat vector, in the
+// packed form and in the turned one.
+func (f *filters) each(do func(flat, packed, turned int)) {
+	flat := 0
+	for y := range f.height {
+		for x := range f.width {
+			for c := range f.in {
+				i, ci := c/f.lanes, c%f.lanes
+				for d := range f.out {
+					o, co := d/kernel.Lanes, d%kernel.Lanes
+					packed := f.at(o, i, y) + (x*f.lanes+ci)*kernel.Lanes + co
+					turned := i*f.turnedBlock() + f.turnedAt(o, y, x) + co*kernel.Lanes + ci
+					do(flat, packed, turned)
+					flat++
+				}
+			}
+		}
+	}
+}
+
+func (f *filters) pack(v *Value, flat []float32) {
+	if f.turn && v.turned == nil {
+		v.turned = kernel.Alloc(f.inBlocks() * f.turnedBlock())
+	}
+	f.each(func(i, p, t int) {
+		v.mem[p] = flat[i]
+		if f.turn {
+			v.turned[t] = flat[i]
+		}
+	})
+}
+
+func (f *filters) normSq(_ *Value, g []float32) float64 { return kernel.SumSquares(g) }
+
+func (f *filters) unpack(_ *Value, g, flat []float32) {
+	f.each(func(i, p, _ int) { flat[i] += g[p] })
+}
+
+// channelwise is the layout of a vector of one weight per channel.
+type channelwise int
+
+func (n channelwise) packed() int {
+	return (int(n) + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes
+}
+
+func (n channelwise) pack(v *Value, flat []float32) { copy(v.mem, flat[:n]) }
+
+func (n channelwise) normSq(_ *Value, g []float32) float64 { return kernel.SumSquares(g) }
+
+func (n channelwise) unpack(_ *Value, g, flat []float32) {
+	for i := range int(n) {
+		flat[i] += g[i]
+	}
+}
