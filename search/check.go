@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // check complains about what is wrong between keys.
@@ -43,23 +45,38 @@ func (p *parser) checkNoise() {
 			last = σ
 		}
 		p.complain(last, "privacy: epsilon and noise_multiplier both stand here; keep one, since each decides the other")
-	case !hasε && !hasσ && p.isMapping("privacy"):
+	case !hasε && !hasσ && !p.taken["privacy.epsilon"] && !p.taken["privacy.noise_multiplier"]:
+		if _, ok := p.keys["privacy"]; !ok || p.broken("privacy") {
+			return
+		}
 		p.complain(p.placeOf("privacy"), "privacy: neither epsilon nor noise_multiplier is here; give one")
 	}
 }
 
-func (p *parser) isMapping(path string) bool {
+// pathOf is where the file gives a hyper-parameter.
+func (p *parser) pathOf(name string) string {
+	if _, ok := p.keys["fixed."+name]; ok {
+		return "fixed." + name
+	}
+	return "grid." + name
+}
+
+// broken reports whether the file has something else than a mapping at path.
+func (p *parser) broken(path string) bool {
 	n, ok := p.nodes[path]
-	return ok && len(n.Content) > 0 && n.Tag == "!!map"
+	return ok && n.Kind != yaml.MappingNode
 }
 
 // checkHypers wants each hyper-parameter once, and the required ones at all.
 func (p *parser) checkHypers() {
-	for path, key := range p.keys {
+	for _, path := range slices.Sorted(maps.Keys(p.keys)) {
 		name, inFixed := strings.CutPrefix(path, "fixed.")
 		if grid, twice := p.keys["grid."+name]; inFixed && twice {
-			p.complain(key, "%s: grid has it as well, on line %d; a hyper-parameter either varies or is fixed", path, grid.line)
+			p.complain(p.keys[path], "%s: grid has it as well, on line %d; a hyper-parameter either varies or is fixed", path, grid.line)
 		}
+	}
+	if p.broken("grid") || p.broken("fixed") {
+		return
 	}
 	for _, h := range hypers {
 		_, inGrid := p.keys["grid."+h.name]
@@ -75,7 +92,7 @@ func (p *parser) checkBatch() {
 	train, axis := p.sweep.Data.Train, p.axes["batch_size"]
 	for i, v := range axis.Values {
 		if b, ok := v.(int); ok && train > 0 && b > train {
-			p.complain(axis.places[i], "batch_size: %d is more than the %d examples of data.train; the sampling rate would be above 1", b, train)
+			p.complain(axis.places[i], "%s: %d is more than the %d examples of data.train; the sampling rate would be above 1", p.pathOf("batch_size"), b, train)
 		}
 	}
 }
@@ -88,7 +105,7 @@ func (p *parser) checkAugment() {
 	}
 	views, given := p.axes["augmult"]
 	if !given || !slices.ContainsFunc(views.Values, func(v any) bool { return v != 0 }) {
-		p.complain(augment.places[0], "augment: %s has no effect while augmult is 0; set augmult to 1 or more, or leave augment out", show(augment.Values[0]))
+		p.complain(augment.places[0], "%s: %s has no effect while augmult is 0; set augmult to 1 or more, or leave augment out", p.pathOf("augment"), show(augment.Values[0]))
 	}
 }
 
@@ -97,10 +114,10 @@ func (p *parser) checkOptions() {
 	if _, external := p.keys["trainer"]; external {
 		return
 	}
-	for path, key := range p.keys {
+	for _, path := range slices.Sorted(maps.Keys(p.keys)) {
 		section, name, _ := strings.Cut(path, ".")
 		if (section == "grid" || section == "fixed") && strings.HasPrefix(name, optionPrefix) {
-			p.complain(key, "%s: the built-in trainer has no options; name the trainer that has, or leave it out", path)
+			p.complain(p.keys[path], "%s: the built-in trainer has no options; name the trainer that has, or leave it out", path)
 		}
 	}
 }

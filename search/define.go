@@ -15,6 +15,7 @@ const (
 	maxAxis   = 10_000    // values of one axis
 	maxTrials = 1_000_000 // points before where, times repeats
 	maxCount  = 1e12      // examples
+	maxWhere  = 4096      // bytes of a constraint
 )
 
 // A kind is what a value of the file looks like.
@@ -48,22 +49,23 @@ type def struct {
 	required bool
 	doc      string
 	keys     []def             // of a mapping
-	set      func(*Sweep, any) // stores a value; nil for hyper-parameters, which become axes
+	options  bool              // a mapping that also has the options of external trainers
+	set      func(*Sweep, any) // stores a value, or is told that a mapping begins; nil for hyper-parameters, which become axes
 }
 
-// find returns d's key of that name. Grids also have the options of external trainers.
+// find returns d's key of that name.
 func (d def) find(name string) (def, bool) {
 	for _, k := range d.keys {
 		if k.name == name {
 			return k, true
 		}
 	}
-	if d.name == "grid" || d.name == "fixed" {
-		k, ok := optionDef(name)
-		k.list = d.name == "grid"
-		return k, ok
+	if !d.options {
+		return def{}, false
 	}
-	return def{}, false
+	k, ok := optionDef(name)
+	k.list = d.keys[0].list
+	return k, ok
 }
 
 func (d def) names() []string {
@@ -106,10 +108,13 @@ var format = def{kind: mapping, keys: []def{
 		doc:  "the architecture, by the trainer's name for it",
 		set:  func(s *Sweep, v any) { s.Model = v.(string) },
 	},
-	{name: "trainer", kind: mapping, doc: "an external program that trains; without it, the built-in trainer does", keys: trainerKeys},
+	{
+		name: "trainer", kind: mapping, doc: "an external program that trains; without it, the built-in trainer does", keys: trainerKeys,
+		set: func(s *Sweep, _ any) { s.Trainer = new(Trainer) },
+	},
 	{name: "privacy", kind: mapping, required: true, doc: "how much noise, and how it is accounted for", keys: privacyKeys},
-	{name: "grid", kind: mapping, doc: "the hyper-parameters that vary, each an axis of values", keys: hyperKeys(true)},
-	{name: "fixed", kind: mapping, doc: "the hyper-parameters that do not vary, each one value", keys: hyperKeys(false)},
+	{name: "grid", kind: mapping, doc: "the hyper-parameters that vary, each an axis of values", keys: hyperKeys(true), options: true},
+	{name: "fixed", kind: mapping, doc: "the hyper-parameters that do not vary, each one value", keys: hyperKeys(false), options: true},
 	{
 		name: "where", kind: condition, doc: "points of the grid for which it is false are not run",
 		set: func(s *Sweep, v any) { s.Where = v.(string) },

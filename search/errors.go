@@ -48,9 +48,13 @@ func (es SyntaxErrors) Unwrap() []error {
 // sorted puts es in the file's order and drops repetitions, which aliases make.
 func (es SyntaxErrors) sorted() SyntaxErrors {
 	slices.SortStableFunc(es, func(a, b *SyntaxError) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Msg, b.Msg))
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.CompactFunc(es, func(a, b *SyntaxError) bool {
-		return a.Line == b.Line && a.Column == b.Column && a.Msg == b.Msg
+	seen := make(map[string]bool)
+	return slices.DeleteFunc(es, func(e *SyntaxError) bool {
+		line := e.Error()
+		again := seen[line]
+		seen[line] = true
+		return again
 	})
 }

@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -65,16 +66,26 @@ func isInf(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Style == 0 && (n.Value == "inf" || n.Value == ".inf")
 }
 
-// show prints a value as a file would write it, in its shortest form.
+// show prints a value as a file would write it, in its shortest exact form.
+// IDs depend on it: what it prints for a value stays so.
 func show(v any) string {
 	switch v := v.(type) {
 	case int:
 		return strconv.Itoa(v)
 	case float64:
-		if v >= 1e-4 && v < 1e15 {
-			return strconv.FormatFloat(v, 'f', -1, 64)
-		}
-		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(v, 'g', -1, 64), "+"))
+		return showFloat(v)
 	}
 	return fmt.Sprint(v)
+}
+
+func showFloat(v float64) string {
+	switch size := math.Abs(v); {
+	case math.IsInf(v, 1):
+		return "inf"
+	case v == 0 || size >= 1e-4 && size < 1e7:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	digits, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, 64), "e")
+	power, _ := strconv.Atoi(exponent) // "-05" is -5
+	return digits + "e" + strconv.Itoa(power)
 }

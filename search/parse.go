@@ -87,8 +87,8 @@ func (p *parser) mapping(d def, path string, n *yaml.Node) {
 		p.complain(at(n), "%s%s; a mapping with the keys %s belongs here", prefix(path), describe(n), list(d.names()))
 		return
 	}
-	if d.name == "trainer" {
-		p.sweep.Trainer = new(Trainer)
+	if d.set != nil {
+		d.set(p.sweep, nil)
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		p.pair(d, path, n.Content[i], n.Content[i+1])
@@ -101,7 +101,7 @@ func (p *parser) mapping(d def, path string, n *yaml.Node) {
 		if k.required && !p.taken[full] {
 			p.complain(at(n), "%s: missing; give %s", full, k.doc)
 		}
-		p.defaults(k, full)
+		p.defaults(k)
 	}
 }
 
@@ -129,38 +129,46 @@ func (p *parser) pair(d def, path string, key, v *yaml.Node) {
 // have been meant: one of d's, or one that belongs elsewhere.
 func (p *parser) unknown(d def, path string, key *yaml.Node) {
 	word, names := quote(key), d.names()
-	if near := nearest(key.Value, names); near != "" {
-		p.taken[join(path, near)] = true
-		p.complain(at(key), "%s%s is not a key here; did you mean %s?", prefix(path), word, near)
-		return
-	}
 	hint := "the keys are " + list(names)
-	if home := homes(key.Value); len(home) > 0 {
-		hint = fmt.Sprintf("it belongs under %s", strings.Join(home, " or "))
+	if d.options {
+		hint += "; an external trainer's are option.NAME, a name of letters, digits and underscores"
+	}
+	if near := d.meant(key.Value); near != "" {
+		p.taken[join(path, near)] = true
+		hint = fmt.Sprintf("did you mean %s?", near)
+	} else if home := homes(key.Value); len(home) > 0 {
+		hint = "it belongs " + strings.Join(home, " or ")
 	}
 	p.complain(at(key), "%s%s is not a key here; %s", prefix(path), word, hint)
+}
+
+// meant is the key of d that was probably meant by word, or "".
+func (d def) meant(word string) string {
+	start, bare, dotted := strings.Cut(word, ".")
+	if d.options && dotted && optionName.MatchString(bare) && nearest(start+".", []string{optionPrefix}) != "" {
+		return optionPrefix + bare
+	}
+	return nearest(word, d.names())
 }
 
 // homes are the mappings that have a key of that name.
 func homes(name string) []string {
 	var in []string
 	if _, ok := format.find(name); ok {
-		in = append(in, "no other key, at the left margin")
+		in = append(in, "at the left margin")
 	}
 	for _, d := range format.keys {
 		if _, ok := d.find(name); ok {
-			in = append(in, d.name)
+			in = append(in, "under "+d.name)
 		}
 	}
 	return in
 }
 
 // defaults stores the default of d and of every key within it.
-func (p *parser) defaults(d def, path string) {
-	if d.kind == mapping && !d.required && d.name != "trainer" {
-		for _, k := range d.keys {
-			p.defaults(k, join(path, k.name))
-		}
+func (p *parser) defaults(d def) {
+	for _, k := range d.keys {
+		p.defaults(k)
 	}
 	if d.fallback != "" && d.set != nil {
 		d.set(p.sweep, fallback(d))

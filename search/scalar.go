@@ -46,10 +46,10 @@ func (p *parser) scalar(d def, path string, n *yaml.Node) (any, bool) {
 	case choice:
 		return v, p.choice(d, path, n)
 	case condition:
-		return strings.TrimSpace(v), true
+		return p.condition(path, n)
 	}
 	if !d.pattern.MatchString(v) {
-		p.complain(at(n), "%s: %s cannot be it; %s", path, quote(n), d.like)
+		p.complain(at(n), "%s: %s does not fit; use %s", path, quote(n), d.like)
 		return nil, false
 	}
 	return v, true
@@ -133,7 +133,11 @@ func (p *parser) external(path string, n *yaml.Node) (any, bool) {
 }
 
 func (p *parser) words(path string, n *yaml.Node) (any, bool) {
-	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+	switch {
+	case n.Kind == yaml.SequenceNode && len(n.Content) == 0:
+		p.complain(at(n), "%s: the list is empty; write the program and its arguments: [./trainer, --verbose]", path)
+		return nil, false
+	case n.Kind != yaml.SequenceNode:
 		p.complain(at(n), "%s: %s; a list of the program and its arguments belongs here: [./trainer, --verbose]", path, describe(n))
 		return nil, false
 	}
@@ -192,6 +196,15 @@ func (p *parser) duration(path string, n *yaml.Node) (any, bool) {
 	return nil, false
 }
 
+// condition reads an expression, which the sweep's axes must be known to check.
+func (p *parser) condition(path string, n *yaml.Node) (any, bool) {
+	if len(n.Value) > maxWhere {
+		p.complain(at(n), "%s: the expression has %d bytes; at most %d are read", path, len(n.Value), maxWhere)
+		return nil, false
+	}
+	return strings.TrimSpace(n.Value), true
+}
+
 func (p *parser) choice(d def, path string, n *yaml.Node) bool {
 	for _, c := range d.choices {
 		if n.Value == c {
@@ -206,6 +219,6 @@ func (p *parser) choice(d def, path string, n *yaml.Node) bool {
 	if len(d.choices) == 1 {
 		what = "there is only " + d.choices[0]
 	}
-	p.complain(at(n), "%s: %s is not there to choose; %s%s", path, quote(n), what, hint)
+	p.complain(at(n), "%s: %s is not available; %s%s", path, quote(n), what, hint)
 	return false
 }
