@@ -69,8 +69,8 @@ func plausible(o sweep.Outcome, steps int) error {
 			return fmt.Errorf("outcome has %s %v, which is not a share from 0 to 1", v.name, v.x)
 		}
 	}
-	if math.IsNaN(o.Loss) || math.IsNaN(o.Seconds) {
-		return fmt.Errorf("outcome has loss %v and %v seconds, which are not numbers", o.Loss, o.Seconds)
+	if x := o.Loss + o.Seconds; math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("outcome has loss %v and %v seconds, which are not both finite", o.Loss, o.Seconds)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func openInspected(ctx context.Context, path string) (*Reader, error) {
 		return nil, fmt.Errorf("there is none yet, or elsewhere: %w", err)
 	}
 	if info.Size() == 0 {
-		return nil, fmt.Errorf("%w; it is empty: no sweep has been started with it", ErrForeign)
+		return nil, fmt.Errorf("there is none yet, the file is empty: %w", os.ErrNotExist)
 	}
 	if err := inspect(ctx, path); err != nil {
 		return nil, err

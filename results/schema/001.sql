@@ -198,7 +198,7 @@ LEFT JOIN attempts a ON a.trial = t.key AND a.number = t.attempt;
 CREATE VIEW point_results AS
 SELECT
 	sweep, point, target_epsilon, delta, epsilon, n, accuracy,
-	CASE WHEN n > 1 THEN sqrt(CASE WHEN low = high THEN 0 ELSE max(0, (squares - n * accuracy * accuracy) / (n - 1)) END) END AS accuracy_std,
+	CASE WHEN n > 1 THEN sqrt(CASE WHEN low = high THEN 0.0 ELSE max(0.0, (squares - n * accuracy * accuracy) / (n - 1)) END) END AS accuracy_std,
 	trial
 FROM (
 	SELECT
