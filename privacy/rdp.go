@@ -57,37 +57,37 @@ func (r renyi) at(α float64) float64 {
 // epsilon is the bound at the best order. Since (α-1)·r(α) is convex and so is
 // what the conversion adds to it, the bound is quasi-convex in α and a descent
 // finds its minimum.
-func (r renyi) epsilon(delta float64) float64 {
+func (r renyi) epsilon(delta float64) (float64, error) {
 	if len(r.parts) == 0 {
-		return 0
+		return 0, nil
 	}
 	if delta == 0 {
-		return math.Inf(1)
+		return math.Inf(1), nil
 	}
 	orders := renyiOrders()
 	least := minimum(len(orders), r.guess(orders, -math.Log(delta)), func(i int) float64 {
 		α := orders[i]
 		return r.at(α) + math.Log1p(-1/α) - math.Log(delta*α)/(α-1)
 	})
-	return max(least, 0)
+	return max(least, 0), nil
 }
 
 // delta is the bound of Proposition 12 solved for δ:
 //
 //	ln δ = (α-1)(r(α) - ε + ln(1 - 1/α)) - ln α
-func (r renyi) delta(epsilon float64) float64 {
+func (r renyi) delta(epsilon float64) (float64, error) {
 	if len(r.parts) == 0 {
-		return 0
+		return 0, nil
 	}
 	if math.IsInf(epsilon, 1) {
-		return 0
+		return 0, nil
 	}
 	orders := renyiOrders()
 	least := minimum(len(orders), r.guess(orders, epsilon), func(i int) float64 {
 		α := orders[i]
 		return (α-1)*(r.at(α)-epsilon+math.Log1p(-1/α)) - math.Log(α)
 	})
-	return math.Exp(min(least, 0))
+	return math.Exp(min(least, 0)), nil
 }
 
 // guess is the order that would be best if the divergence grew in proportion
