@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
@@ -19,7 +20,18 @@ type listing struct {
 	mean, std               []float64
 	folders                 []string // under the data directory, where it is looked for; fetched into the first
 	files                   []published
-	open                    func(ctx context.Context, l *listing, folder string) (*Set, error)
+
+	// locate finds the files in one folder. Its error wraps ErrMissing if
+	// none, or not all, are there.
+	locate func(l *listing, folder string) (place, error)
+	read   func(ctx context.Context, l *listing, at place) (*Set, error)
+}
+
+// A place is where a data set's files were found.
+type place struct {
+	form  string   // what they are, for people
+	path  string   // of the folder, or of the archive
+	files []string // that hold the data; nil for a folder of images
 }
 
 // A published file is one that a data set's makers offer.
@@ -73,7 +85,7 @@ var catalog = []*listing{
 			published{name: "t10k-images-idx3-ubyte.gz", size: 1_648_877, md5: "9fb629c4189551a2d022fa330f9573f3", raw: "2646ac647ad5339dbf082846283269ea"},
 			published{name: "t10k-labels-idx1-ubyte.gz", size: 4_542, md5: "ec29112dd5afa0611ce80d1b7f02629c", raw: "27ae3e4e09519cfbb04c329615203637"},
 		),
-		open: openIDX,
+		locate: locateIDX, read: readIDXSet,
 	},
 	{
 		name: "fashion-mnist", about: "clothes in the format of MNIST (Xiao, Rasul, Vollgraf 2017)",
@@ -86,7 +98,7 @@ var catalog = []*listing{
 			published{name: "t10k-images-idx3-ubyte.gz", size: 4_422_102, md5: "bef4ecab320f06d8554ea6380940ec79"},
 			published{name: "t10k-labels-idx1-ubyte.gz", size: 5_148, md5: "bb300cfdad3c16e7a12a480ee83cd310"},
 		),
-		open: openIDX,
+		locate: locateIDX, read: readIDXSet,
 	},
 	{
 		name: "cifar10", about: "small photographs in 10 classes (Krizhevsky 2009)",
@@ -95,7 +107,7 @@ var catalog = []*listing{
 		folders: []string{"cifar10"},
 		files: mirrored([]string{"https://www.cs.toronto.edu/~kriz/"},
 			published{name: "cifar-10-binary.tar.gz", size: 170_052_171, md5: "c32a1d4ab5d03f1284b67883e8d87530"}),
-		open: openCIFAR(cifar10Format),
+		locate: cifar10Format.locate, read: cifar10Format.readSet,
 	},
 	{
 		name: "cifar100", about: "small photographs in 100 classes (Krizhevsky 2009)",
@@ -104,7 +116,7 @@ var catalog = []*listing{
 		folders: []string{"cifar100"},
 		files: mirrored([]string{"https://www.cs.toronto.edu/~kriz/"},
 			published{name: "cifar-100-binary.tar.gz", size: 168_513_733, md5: "03b5dce01913d631647c71ecec9e9cb8"}),
-		open: openCIFAR(cifar100Format),
+		locate: cifar100Format.locate, read: cifar100Format.readSet,
 	},
 }
 
@@ -137,17 +149,26 @@ func Names() []string {
 	return names
 }
 
+// find locates l in the first of its folders below dir that is there.
+func (l *listing) find(dir string) (place, error) {
+	at, err := place{}, fmt.Errorf("%w: no folder %s", ErrMissing, filepath.Join(dir, l.folders[0]))
+	for _, f := range l.folders {
+		if folder := filepath.Join(dir, f); exists(folder) {
+			at, err = l.locate(l, folder)
+			break
+		}
+	}
+	if errors.Is(err, ErrMissing) {
+		err = fmt.Errorf("%w; `sweep data fetch %s` downloads it", err, l.name)
+	}
+	return at, err
+}
+
 // newSet is an empty set with what l knows of it.
-func (l *listing) newSet(source string) *Set {
+func (l *listing) newSet(at place) *Set {
 	return &Set{
-		Name: l.name, Classes: l.classes, Source: source,
+		Name: l.name, Classes: l.classes, Source: at.form + " in " + at.path,
 		Height: l.height, Width: l.width, Channels: l.channels,
 		Mean: l.mean, Std: l.std,
 	}
-}
-
-// missing is the error for a listed set none of whose files were found.
-func (l *listing) missing(looked ...string) error {
-	return fmt.Errorf("open %s: %w: looked for %s; `sweep data fetch %s` downloads it",
-		l.name, ErrMissing, strings.Join(looked, ", "), l.name)
 }

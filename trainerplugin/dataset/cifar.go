@@ -37,6 +37,8 @@ type cifarLabel struct {
 	classes int
 }
 
+const binaryFiles = "binary files"
+
 var cifar10Format = &cifarFormat{
 	side: 32, labels: []cifarLabel{{"class", 10}},
 	train: []cifarFile{{"data_batch_1.bin", 10_000}, {"data_batch_2.bin", 10_000}, {"data_batch_3.bin", 10_000},
@@ -55,40 +57,56 @@ var cifar100Format = &cifarFormat{
 // recordSize is the length of a record in bytes.
 func (f *cifarFormat) recordSize() int { return len(f.labels) + 3*f.side*f.side }
 
-// openCIFAR reads, of what folder holds, the first of: binary files, a folder of
-// them as the published archive unpacks it, that archive, images by class. It is
-// the listing's open function for the given format.
-func openCIFAR(f *cifarFormat) func(context.Context, *listing, string) (*Set, error) {
-	return func(ctx context.Context, l *listing, folder string) (*Set, error) {
-		archive := filepath.Join(folder, l.files[0].name)
-		for _, dir := range []string{folder, filepath.Join(folder, f.folder)} {
-			if exists(filepath.Join(dir, f.train[0].name)) {
-				return f.openFiles(ctx, l, dir)
-			}
+// locate finds, of what folder holds, the first of: binary files, a folder of
+// them as the published archive unpacks it, that archive, images by class.
+func (f *cifarFormat) locate(l *listing, folder string) (place, error) {
+	for _, dir := range []string{folder, filepath.Join(folder, f.folder)} {
+		if !exists(filepath.Join(dir, f.train[0].name)) {
+			continue
 		}
-		if exists(archive) {
-			return f.openArchive(ctx, l, archive)
-		}
-		if images := findImages(filepath.Join(folder, l.name+"-jpeg"), folder); images != "" {
-			return openListedImages(ctx, l, images)
-		}
-		if pickles := archivePickles(folder, l.files[0].name); pickles != "" {
-			return nil, badFile(pickles, -1, "holds Python pickles, which are not read; get the binary version: `sweep data fetch %s`", l.name)
-		}
-		return nil, fmt.Errorf("%w: no %s, %s or %s-jpeg.tar.gz in %s; `sweep data fetch %s` downloads it",
-			ErrMissing, f.train[0].name, l.files[0].name, l.name, folder, l.name)
+		return f.locateFiles(dir)
 	}
+	binary := filepath.Join(folder, l.files[0].name)
+	if exists(binary) {
+		return place{form: binaryFiles, path: binary, files: []string{binary}}, nil
+	}
+	if images := findImages(filepath.Join(folder, l.name+"-jpeg"), folder); images != "" {
+		return imagePlace(images, folder), nil
+	}
+	if pickles := strings.Replace(binary, "-binary.", "-python.", 1); exists(pickles) {
+		return place{}, fmt.Errorf("%w: %s holds Python pickles, which are not read", ErrMissing, pickles)
+	}
+	return place{}, fmt.Errorf("%w: no %s, %s or %s-jpeg.tar.gz in %s", ErrMissing, f.train[0].name, l.files[0].name, l.name, folder)
 }
 
-// archivePickles returns the path of the version for Python, if that is what is there.
-func archivePickles(folder, binary string) string {
-	return firstFile(filepath.Join(folder, strings.Replace(binary, "-binary.", "-python.", 1)))
+// locateFiles finds all of the binary files in dir; all that are missing are named.
+func (f *cifarFormat) locateFiles(dir string) (place, error) {
+	at := place{form: binaryFiles, path: dir}
+	var missing []string
+	for _, file := range slices.Concat(f.train, f.test) {
+		path := filepath.Join(dir, file.name)
+		if at.files = append(at.files, path); !exists(path) {
+			missing = append(missing, path)
+		}
+	}
+	if missing != nil {
+		return place{}, fmt.Errorf("%w: no %s", ErrMissing, strings.Join(missing, ", "))
+	}
+	return at, nil
 }
 
-func (f *cifarFormat) openFiles(ctx context.Context, l *listing, dir string) (*Set, error) {
-	s := l.newSet("binary files in " + dir)
-	for name, p := range f.slots(s) {
-		if err := f.openFile(ctx, filepath.Join(dir, name), p); err != nil {
+// readSet reads what locate found.
+func (f *cifarFormat) readSet(ctx context.Context, l *listing, at place) (*Set, error) {
+	if at.form == imagesByClass {
+		return openListedImages(ctx, l, at)
+	}
+	s := l.newSet(at)
+	slots := f.slots(s)
+	if len(at.files) == 1 {
+		return s, f.openArchive(ctx, at.path, slots)
+	}
+	for _, path := range at.files {
+		if err := f.openFile(ctx, path, slots[filepath.Base(path)]); err != nil {
 			return nil, err
 		}
 	}
@@ -107,16 +125,14 @@ func (f *cifarFormat) openFile(ctx context.Context, path string, p *Part) error 
 	return errors.Join(err, file.Close())
 }
 
-// openArchive reads the files from the published archive, where they stand in
+// openArchive fills slots from the published archive, where the files stand in
 // an order of their own.
-func (f *cifarFormat) openArchive(ctx context.Context, l *listing, archive string) (*Set, error) {
+func (f *cifarFormat) openArchive(ctx context.Context, archive string, slots map[string]*Part) error {
 	r, err := openFile(archive)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := l.newSet("binary files in " + archive)
-	err = f.readArchive(ctx, archive, r, f.slots(s))
-	return s, errors.Join(err, r.Close())
+	return errors.Join(f.readArchive(ctx, archive, r, slots), r.Close())
 }
 
 // readArchive fills slots from the archive that r holds.

@@ -42,6 +42,15 @@ func parseFolder(name string) (f folderName, err error) {
 	return f, nil
 }
 
+// find locates the folder or its archive below dir.
+func (f folderName) find(dir string) (place, error) {
+	base := filepath.Join(dir, f.folder)
+	if images := findImages(base, base); images != "" {
+		return imagePlace(images, base), nil
+	}
+	return place{}, fmt.Errorf("%w: no folder %s with train/CLASS/NAME.jpg, and no %s.tar, .tar.gz or .tgz", ErrMissing, base, base)
+}
+
 // openFolder reads "folder:NAME" or "folder:NAME@HxW".
 //
 // Labels are the training part's folders in the order of their names' bytes,
@@ -54,14 +63,12 @@ func openFolder(ctx context.Context, dir, name string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := filepath.Join(dir, f.folder)
-	images := findImages(base, base)
-	if images == "" {
-		return nil, fmt.Errorf("open %s: %w: no folder %s with train/CLASS/NAME.jpg, and no %s.tar, .tar.gz or .tgz",
-			name, ErrMissing, base, base)
+	at, err := f.find(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	s := &Set{Name: name, Height: f.height, Width: f.width, Source: "images by class in " + images}
-	if err := readImages(ctx, s, images); err != nil {
+	s := &Set{Name: name, Height: f.height, Width: f.width, Source: at.form + " in " + at.path}
+	if err := readImages(ctx, s, at.path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	for range s.Channels {
@@ -71,16 +78,17 @@ func openFolder(ctx context.Context, dir, name string) (*Set, error) {
 }
 
 // openListedImages reads a listed data set kept as images by class.
-func openListedImages(ctx context.Context, l *listing, images string) (*Set, error) {
-	s := &Set{Name: l.name, Source: "images by class in " + images, Mean: l.mean, Std: l.std}
-	if err := readImages(ctx, s, images); err != nil {
+func openListedImages(ctx context.Context, l *listing, at place) (*Set, error) {
+	s := l.newSet(at)
+	s.Classes, s.Height, s.Width = nil, 0, 0 // to be seen from the images
+	if err := readImages(ctx, s, at.path); err != nil {
 		return nil, err
 	}
 	if !slices.Equal(s.Classes, l.classes) {
-		return nil, badFile(images, -1, "classes %v; %s has %v", s.Classes, l.name, l.classes)
+		return nil, badFile(at.path, -1, "classes %v; %s has %v", s.Classes, l.name, l.classes)
 	}
 	if s.Height != l.height || s.Width != l.width || s.Channels != l.channels {
-		return nil, badFile(images, -1, "images of %dx%dx%d; %s has %dx%dx%d",
+		return nil, badFile(at.path, -1, "images of %dx%dx%d; %s has %dx%dx%d",
 			s.Height, s.Width, s.Channels, l.name, l.height, l.width, l.channels)
 	}
 	return s, nil

@@ -41,6 +41,8 @@ func (f imageFile) read() ([]byte, error) {
 	return os.ReadFile(f.path)
 }
 
+const imagesByClass = "images by class"
+
 // findImages returns where images by class are: base as an archive, or the
 // folder that has a train or test folder. It returns "" if there is neither.
 func findImages(base, folder string) string {
@@ -51,6 +53,16 @@ func findImages(base, folder string) string {
 		return folder
 	}
 	return ""
+}
+
+// imagePlace is the place of images by class at path, which is folder or an
+// archive.
+func imagePlace(path, folder string) place {
+	at := place{form: imagesByClass, path: path}
+	if path != folder {
+		at.files = []string{path}
+	}
+	return at
 }
 
 // listImages finds all images of a folder or an archive, in the order of part,

@@ -3,7 +3,6 @@ package dataset
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"sweep"
@@ -37,20 +36,15 @@ func open(ctx context.Context, dir string, want sweep.Data) (*Set, error) {
 	return nil, fmt.Errorf("%w %q; have %s, %sNAME", ErrUnknown, want.Name, strings.Join(Names(), ", "), folderPrefix)
 }
 
-// openIn reads l from the first of its folders below dir that is there.
+// openIn reads l from below dir.
 func (l *listing) openIn(ctx context.Context, dir string) (*Set, error) {
-	var looked []string
-	for _, f := range l.folders {
-		folder := filepath.Join(dir, f)
-		if !exists(folder) {
-			looked = append(looked, folder)
-			continue
-		}
-		s, err := l.open(ctx, l, folder)
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", l.name, err)
-		}
-		return s, nil
+	at, err := l.find(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", l.name, err)
 	}
-	return nil, l.missing(looked...)
+	s, err := l.read(ctx, l, at)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", l.name, err)
+	}
+	return s, nil
 }

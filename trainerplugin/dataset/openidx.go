@@ -8,21 +8,35 @@ import (
 	"strings"
 )
 
-// openIDX reads the four files of MNIST or a set in its format, each as published
-// or with its ".gz" removed.
-func openIDX(ctx context.Context, l *listing, folder string) (*Set, error) {
-	paths, err := l.idxFiles(folder)
-	if err != nil {
-		return nil, err
+// locateIDX finds the four files of MNIST or a set in its format, each as
+// published or with its ".gz" removed. All that are missing are named.
+func locateIDX(l *listing, folder string) (place, error) {
+	at := place{form: "IDX files", path: folder}
+	var missing []string
+	for _, f := range l.files {
+		compressed := filepath.Join(folder, f.name)
+		found := firstFile(compressed, strings.TrimSuffix(compressed, ".gz"))
+		if found == "" {
+			missing = append(missing, compressed)
+		}
+		at.files = append(at.files, found)
 	}
-	s := l.newSet("IDX files in " + folder)
+	if missing != nil {
+		return place{}, fmt.Errorf("%w: no %s", ErrMissing, strings.Join(missing, ", "))
+	}
+	return at, nil
+}
+
+func readIDXSet(ctx context.Context, l *listing, at place) (*Set, error) {
+	s := l.newSet(at)
 	for i, part := range []*Part{&s.Train, &s.Test} {
-		read, err := openIDXPart(paths[2*i], paths[2*i+1], len(l.classes))
+		images, labels := at.files[2*i], at.files[2*i+1]
+		read, err := openIDXPart(images, labels, len(l.classes))
 		if err != nil {
 			return nil, err
 		}
 		if read.height != l.height || read.width != l.width {
-			return nil, badFile(paths[2*i], 8, "images of %dx%d pixels; %s has %dx%d", read.height, read.width, l.name, l.height, l.width)
+			return nil, badFile(images, 8, "images of %dx%d pixels; %s has %dx%d", read.height, read.width, l.name, l.height, l.width)
 		}
 		*part = read.Part
 		if err := context.Cause(ctx); err != nil {
@@ -30,23 +44,6 @@ func openIDX(ctx context.Context, l *listing, folder string) (*Set, error) {
 		}
 	}
 	return s, nil
-}
-
-// idxFiles finds each of l's files in folder; all that are missing are named.
-func (l *listing) idxFiles(folder string) ([]string, error) {
-	paths := make([]string, len(l.files))
-	var missing []string
-	for i, f := range l.files {
-		compressed := filepath.Join(folder, f.name)
-		plain := strings.TrimSuffix(compressed, ".gz")
-		if paths[i] = firstFile(compressed, plain); paths[i] == "" {
-			missing = append(missing, compressed)
-		}
-	}
-	if missing != nil {
-		return nil, fmt.Errorf("%w: no %s", ErrMissing, strings.Join(missing, ", "))
-	}
-	return paths, nil
 }
 
 func openIDXPart(imagesPath, labelsPath string, classes int) (p idxPart, err error) {

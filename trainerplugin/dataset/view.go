@@ -59,41 +59,67 @@ func (s *Set) DrawView(dst []float32, image []uint8, aug sweep.Augmentation, d D
 }
 
 // plain writes image itself into dst.
-func (s *Set) plain(dst []float32, image []uint8) {
-	scale := s.table()
-	dst = dst[:len(image)]
-	if s.Channels == 1 {
-		for i, v := range image {
-			dst[i] = scale[0][v]
-		}
-		return
-	}
-	c := 0
-	for i, v := range image {
-		dst[i] = scale[c][v]
-		if c++; c == len(scale) {
-			c = 0
-		}
-	}
-}
+func (s *Set) plain(dst []float32, image []uint8) { normalise(dst, image, s.table(), 1) }
 
 // warp writes into dst the image moved up by dy and left by dx, mirrored beyond
 // its edges, and then flipped left to right if flip is set.
 func (s *Set) warp(dst []float32, image []uint8, dy, dx int, flip bool) {
-	scale := s.table()
-	first, step := 0, 1 // output columns in the order of the source's
-	if flip {
-		first, step = s.Width-1, -1
-	}
+	scale, n, w := s.table(), s.Channels, s.Width
+	// Columns inside … end-1 of the moved image are the source's own; beyond
+	// them it is mirrored, pixel by pixel.
+	inside, end := min(max(0, -dx), w), max(min(w, w-dx), 0)
 	for y := range s.Height {
-		row := image[mirror(y+dy, s.Height)*s.Width*s.Channels:][:s.Width*s.Channels]
-		out := dst[y*s.Width*s.Channels:][:s.Width*s.Channels]
-		for x := range s.Width {
-			from := mirror(x+dx, s.Width) * s.Channels
-			to := (first + step*x) * s.Channels
-			for c := range scale {
-				out[to+c] = scale[c][row[from+c]]
+		row := image[mirror(y+dy, s.Height)*w*n:][:w*n]
+		out := dst[y*w*n:][:w*n]
+		for x := 0; x < w; x++ {
+			if x == inside && inside < end {
+				source := row[(inside+dx)*n : (end+dx)*n]
+				if flip {
+					normalise(out[(w-end)*n:(w-inside)*n], source, scale, -1)
+				} else {
+					normalise(out[inside*n:end*n], source, scale, 1)
+				}
+				x = end - 1
+				continue
 			}
+			to := x
+			if flip {
+				to = w - 1 - x
+			}
+			from := mirror(x+dx, w)
+			normalise(out[to*n:(to+1)*n], row[from*n:(from+1)*n], scale, 1)
+		}
+	}
+}
+
+// normalise writes the normalised pixels of src into dst, in their order if
+// direction is 1 and the last first if it is -1. Each has len(scale) values.
+func normalise(dst []float32, src []uint8, scale [][256]float32, direction int) {
+	n := len(scale)
+	at, step := 0, n
+	if direction < 0 {
+		at, step = len(src)-n, -n
+	}
+	switch n {
+	case 1:
+		grey := &scale[0]
+		for _, v := range src {
+			dst[at] = grey[v]
+			at += step
+		}
+	case 3:
+		red, green, blue := &scale[0], &scale[1], &scale[2]
+		for ; len(src) >= 3; src = src[3:] {
+			to := dst[at : at+3 : at+3]
+			to[0], to[1], to[2] = red[src[0]], green[src[1]], blue[src[2]]
+			at += step
+		}
+	default:
+		for ; len(src) >= n; src = src[n:] {
+			for c := range scale {
+				dst[at+c] = scale[c][src[c]]
+			}
+			at += step
 		}
 	}
 }
