@@ -64,7 +64,7 @@ func TestGateWelcomes(t *testing.T) {
 		"/w/a%2Fb?":                        "/w/a%2Fb",
 		"//evil.example/?":                 "/evil.example/", // must stay on this host
 		`/\evil.example/?`:                 "/%5Cevil.example/",
-		`/'><script>?`:                     "/&#39;%3E%3Cscript%3E",
+		`/'><script>?`:                     "/%27%3E%3Cscript%3E",
 	} {
 		u, err := url.Parse("http://127.0.0.1:8233" + target + "token=" + g.token)
 		if err != nil {

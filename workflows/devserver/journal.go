@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -20,7 +21,9 @@ const (
 )
 
 // A journal passes the server's lines to the options' logger, each kind at most
-// once per quiet period, and keeps the last errors.
+// once per quiet period, and keeps the last errors. Errors are of one kind if
+// the error itself is the same: with one cause, each part of the server that
+// meets it has its own message.
 type journal struct {
 	logger    *slog.Logger
 	level     slog.Leveler
@@ -47,15 +50,19 @@ func newJournal(o Options) *journal {
 	}
 }
 
-// add takes one line; text is what makes it the same as another.
-func (j *journal) add(ctx context.Context, level slog.Level, msg, text string, attrs []slog.Attr) {
-	key, trouble := text, ""
+// add takes one line; cause is its error's text, or "".
+func (j *journal) add(level slog.Level, msg, cause string, attrs []slog.Attr) {
+	text, kind, trouble := msg, msg, ""
+	if cause != "" {
+		text = msg + ": " + cause
+	}
 	if level >= slog.LevelError {
-		if cause, advice := troubleIn(text); cause != "" {
-			key, trouble = cause, fmt.Sprintf("temporal server in %s: %s: %s", j.dir, cause, advice)
+		kind = cmp.Or(cause, msg)
+		if known, advice := troubleIn(text); known != "" {
+			kind, trouble = known, fmt.Sprintf("temporal server in %s: %s: %s", j.dir, known, advice)
 		}
 	}
-	dropped, pass := j.count(level, key, text)
+	dropped, pass := j.count(level, kind, text)
 	if !pass {
 		return
 	}
@@ -63,7 +70,7 @@ func (j *journal) add(ctx context.Context, level slog.Level, msg, text string, a
 		attrs = append(attrs, slog.Int("repeated", dropped))
 	}
 	if level >= j.level.Level() {
-		j.logger.LogAttrs(ctx, level, msg, attrs...)
+		j.logger.LogAttrs(context.Background(), level, msg, attrs...)
 	}
 	if trouble != "" && j.onTrouble != nil {
 		j.onTrouble(trouble)
@@ -72,7 +79,7 @@ func (j *journal) add(ctx context.Context, level slog.Level, msg, text string, a
 
 // count notes a line, and tells whether it is to be passed on and how many like
 // it were not since the last that was.
-func (j *journal) count(level slog.Level, key, text string) (dropped int, pass bool) {
+func (j *journal) count(level slog.Level, kind, text string) (dropped int, pass bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.muted {
@@ -83,7 +90,7 @@ func (j *journal) count(level slog.Level, key, text string) (dropped int, pass b
 		j.recent = j.recent[max(0, len(j.recent)-maxRecent):]
 	}
 	now := j.now()
-	r, known := j.seen[key]
+	r, known := j.seen[kind]
 	if known && now.Sub(r.passed) < quiet {
 		r.dropped++
 		return 0, false
@@ -93,7 +100,7 @@ func (j *journal) count(level slog.Level, key, text string) (dropped int, pass b
 			clear(j.seen)
 		}
 		r = &repetition{}
-		j.seen[key] = r
+		j.seen[kind] = r
 	}
 	dropped, r.dropped, r.passed = r.dropped, 0, now
 	return dropped, true

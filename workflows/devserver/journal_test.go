@@ -66,6 +66,7 @@ func TestJournalKeepsDifferentLinesApart(t *testing.T) {
 		n.Warn("slow")
 		n.Error("one", tag.Error(errors.New("a")))
 		n.Error("one", tag.Error(errors.New("b")))
+		n.Error("another part of the server", tag.Error(errors.New("b")))
 		n.Panic("two")
 	}
 	const want = `level=INFO msg=up service=history

@@ -1,7 +1,6 @@
 package devserver
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -29,7 +28,7 @@ func (l *serverLog) Panic(msg string, tags ...tag.Tag)  { l.log(slog.LevelError,
 func (l *serverLog) Fatal(msg string, tags ...tag.Tag) {
 	l.log(slog.LevelError, msg, tags)
 	if l.building.Load() {
-		panic(fatalLine(lineText(msg, tags)))
+		panic(fatalLine(msg + ": " + causeIn(tags)))
 	}
 }
 
@@ -41,16 +40,15 @@ func (l *serverLog) log(level slog.Level, msg string, tags []tag.Tag) {
 	for i, t := range tags {
 		attrs[i] = slog.Any(t.Key(), t.Value())
 	}
-	l.journal.add(context.Background(), level, msg, lineText(msg, tags), attrs)
+	l.journal.add(level, msg, causeIn(tags), attrs)
 }
 
-// lineText is a line without what differs from one repetition to the next: the
-// message, and the error if there is one.
-func lineText(msg string, tags []tag.Tag) string {
+// causeIn is the error that a line reports, "" if none.
+func causeIn(tags []tag.Tag) string {
 	for _, t := range tags {
 		if t.Key() == "error" {
-			return fmt.Sprintf("%s: %v", msg, t.Value())
+			return fmt.Sprint(t.Value())
 		}
 	}
-	return msg
+	return ""
 }
