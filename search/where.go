@@ -147,6 +147,7 @@ type constraint struct {
 
 func newConstraint(program *vm.Program, axes []Axis) *constraint {
 	c := &constraint{program: program, options: make(map[string]any)}
+	c.machine.MemoryBudget = 1000 // list elements; a grid evaluates this up to a million times
 	c.env = map[string]any{"option": c.options}
 	for _, a := range axes {
 		c.names = append(c.names, a.Name)
