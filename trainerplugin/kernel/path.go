@@ -1,17 +1,66 @@
 package kernel
 
-// The forms in use.
-var (
-	tile       = tileGo
-	axpy       = axpyGo
-	add        = addGo
-	sumSquares = sumSquaresGo
-	laneSums   = laneSumsGo
-	tanh       = tanhGo
-	tanhGrad   = tanhGradGo
-	maximum    = maximumGo
-	maxGrad    = maxGradGo
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
 )
 
-// Path names the kernels in use. The bits of a result depend on it.
-func Path() string { return "go" }
+//go:generate go -C gen run . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg kernel
+
+// PathVariable is the environment variable that forces a path, to compare them
+// or to repeat the bits of another machine.
+const PathVariable = "SWEEP_KERNEL"
+
+// A path is one form of every kernel. Their arguments are checked.
+type path struct {
+	name       string
+	tile       func(*Tile)
+	axpy       func(y []float32, a float32, x []float32)
+	add        func(y, a, b []float32)
+	sumSquares func(x []float32) float64
+	laneSums   func(s *[Lanes]float32, x []float32)
+	tanh       func(y, x []float32)
+	tanhGrad   func(dx, dy, y []float32)
+	maximum    func(y, x []float32, step int)
+	maxGrad    func(dx, g, x, y []float32, step int)
+}
+
+var plain = path{
+	name:       "go-" + runtime.GOARCH,
+	tile:       tileGo,
+	axpy:       axpyGo,
+	add:        addGo,
+	sumSquares: sumSquaresGo,
+	laneSums:   laneSumsGo,
+	tanh:       tanhGo,
+	tanhGrad:   tanhGradGo,
+	maximum:    maximumGo,
+	maxGrad:    maxGradGo,
+}
+
+// paths is what this processor can run, best first; the last is plain.
+var paths = append(assembled(), plain)
+
+var use, errPath = choose(os.Getenv(PathVariable))
+
+// choose returns the path of the given name, or the best for "".
+func choose(name string) (path, error) {
+	var have []string
+	for _, p := range paths {
+		if name == "" || name == p.name || name == "go" && p.name == plain.name {
+			return p, nil
+		}
+		have = append(have, p.name)
+	}
+	return paths[0], fmt.Errorf("%s=%q: this processor has %s", PathVariable, name, strings.Join(have, ", "))
+}
+
+// Path names the kernels in use: "avx512", "avx2", or "go-" and the
+// architecture. The bits of a result depend on it.
+func Path() string { return use.name }
+
+// Err says whether the environment asks for a path that this processor does
+// not have; the best path is then in use instead.
+func Err() error { return errPath }

@@ -56,7 +56,7 @@ var Zero = Alloc(Lanes)
 // Run computes the tile. It panics if the tile reaches outside its arrays.
 func (t *Tile) Run() {
 	t.check()
-	tile(t)
+	use.tile(t)
 }
 
 func (t *Tile) check() {

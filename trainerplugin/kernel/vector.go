@@ -6,45 +6,45 @@ package kernel
 // Axpy adds a·x to y.
 func Axpy(y []float32, a float32, x []float32) {
 	whole(len(y), len(x))
-	axpy(y, a, x)
+	use.axpy(y, a, x)
 }
 
 // Add sets y to a + b.
 func Add(y, a, b []float32) {
 	whole(len(y), len(a), len(b))
-	add(y, a, b)
+	use.add(y, a, b)
 }
 
 // SumSquares returns Σ x², summed in float64: its relative error is below
 // len(x)·2⁻⁵³.
 func SumSquares(x []float32) float64 {
 	whole(len(x))
-	return sumSquares(x)
+	return use.sumSquares(x)
 }
 
 // LaneSums adds to s[l] the sum of x[l], x[l+Lanes], ….
 func LaneSums(s *[Lanes]float32, x []float32) {
 	whole(len(x))
-	laneSums(s, x)
+	use.laneSums(s, x)
 }
 
 // Tanh sets y to tanh x, within 5e-7.
 func Tanh(y, x []float32) {
 	whole(len(y), len(x))
-	tanh(y, x)
+	use.tanh(y, x)
 }
 
 // TanhGrad sets dx to dy·(1 - y²), where y is tanh x.
 func TanhGrad(dx, dy, y []float32) {
 	whole(len(dx), len(dy), len(y))
-	tanhGrad(dx, dy, y)
+	use.tanhGrad(dx, dy, y)
 }
 
 // Max raises each block v of y to block v·step of x, where that is greater.
 func Max(y, x []float32, step int) {
 	whole(len(y))
 	strided(len(y), len(x), step)
-	maximum(y, x, step)
+	use.maximum(y, x, step)
 }
 
 // MaxGrad hands gradient from maxima to where they came from: wherever block
@@ -55,7 +55,7 @@ func MaxGrad(dx, g, x, y []float32, step int) {
 	whole(len(y), len(g))
 	strided(len(y), len(x), step)
 	strided(len(y), len(dx), step)
-	maxGrad(dx, g, x, y, step)
+	use.maxGrad(dx, g, x, y, step)
 }
 
 func whole(n int, others ...int) {

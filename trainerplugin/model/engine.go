@@ -55,6 +55,9 @@ func New(name string, in Input, threads int) (*Engine, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	if err := kernel.Err(); err != nil {
+		return nil, err
+	}
 	if threads < 1 {
 		return nil, fmt.Errorf("%d threads; at least 1 is needed", threads)
 	}
