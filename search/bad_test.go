@@ -94,12 +94,12 @@ func TestLargeFiles(t *testing.T) {
 		{"depth", "name: " + strings.Repeat("[", 100_000), "1:1: not YAML: exceeded max depth of 10000; look at the indentation, colons, brackets and quotes here"},
 		{"parentheses", minimal + "where: " + strings.Repeat("(", 100_000) + "1\n", "6:8: where: the expression has 100001 bytes; at most 4096 are read"},
 		{"aliases", bomb, "1:1: a is not a key here; the keys are " + list(format.names())},
-		{"broken at the end", strings.Repeat("# a comment\n", 80_000) + "name: [", "80001:1: not YAML: did not find expected node content; look at the indentation, colons, brackets and quotes here"},
-		{"broken at the start", "name: [\n" + strings.Repeat("# a comment\n", 80_000), ""},
+		{"broken at the end", strings.Repeat("# a comment\n", 20_000) + "name: [", "20001:1: not YAML: did not find expected node content; look at the indentation, colons, brackets and quotes here"},
+		{"broken at the start", "name: [\n" + strings.Repeat("# a comment\n", 20_000), "20001:1: not YAML: did not find expected node content; look at the indentation, colons, brackets and quotes here"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := complaints(t, []byte(c.text))
-			if c.want != "" && got[0] != c.want {
+			if got[0] != c.want {
 				t.Errorf("complaint:\n%s\nwant:\n%s", got[0], c.want)
 			}
 		})

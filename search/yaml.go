@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -79,11 +80,11 @@ func decode(text []byte) ([]*yaml.Node, error) {
 }
 
 // yamlPrefix is what the library puts before its message. Its line is that of
-// the construct around the mistake, and often one off, so we find our own.
-var yamlPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
+// the construct around the mistake, and often one off.
+var yamlPrefix = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
 func (p *parser) notYAML(text []byte, err error) {
-	line := brokenLine(text)
+	line := brokenLine(text, err)
 	source := p.line(line)
 	indent := source[:len(source)-len(strings.TrimLeft(source, " \t"))]
 	if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
@@ -95,14 +96,15 @@ func (p *parser) notYAML(text []byte, err error) {
 }
 
 // brokenLine is the line, from 1, at which text stops being YAML: what precedes
-// it can be read, and nothing longer can. The work is bounded; where that does
-// not suffice the answer is a later line.
-func brokenLine(text []byte) int {
+// it can be read, and nothing longer can. In files of many thousand lines that
+// would take too long, and the library's word is taken for it.
+func brokenLine(text []byte, err error) int {
 	ends := lineEnds(text)
-	for k, budget := len(ends)-1, 16*maxFile; k > 0; k-- {
+	for k, budget := len(ends)-1, 2*maxFile; k > 0; k-- {
 		prefix := text[:ends[k-1]]
 		if budget -= len(prefix); budget < 0 {
-			return k + 1
+			line, _ := strconv.Atoi(yamlPrefix.FindStringSubmatch(err.Error())[1])
+			return min(max(line, 1), len(ends))
 		}
 		if _, err := decode(prefix); err == nil {
 			return k + 1
