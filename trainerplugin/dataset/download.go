@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -44,9 +45,9 @@ func (d *download) fetch(ctx context.Context) error {
 		return badFile(part.Name(), -1, "another process is downloading it: %w", err)
 	}
 	var failed []error
-	for _, url := range d.addresses() {
-		d.progress.FromWhere = url
-		err := d.from(ctx, part, url)
+	for _, address := range d.addresses() {
+		d.progress.FromWhere = withoutPassword(address)
+		err := d.from(ctx, part, address)
 		if err == nil {
 			return d.finish(part)
 		}
@@ -58,8 +59,17 @@ func (d *download) fetch(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// from downloads the rest of part from url until the digest is right.
-func (d *download) from(ctx context.Context, part *os.File, url string) error {
+// withoutPassword is address as it may be shown.
+func withoutPassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "an address that cannot be parsed"
+	}
+	return u.Redacted()
+}
+
+// from downloads the rest of part from address until the digest is right.
+func (d *download) from(ctx context.Context, part *os.File, address string) error {
 	var before int64 = -1
 	for try := 1; ; try++ {
 		have, err := part.Seek(0, io.SeekEnd)
@@ -67,7 +77,7 @@ func (d *download) from(ctx context.Context, part *os.File, url string) error {
 			return err
 		}
 		if have < d.file.size {
-			err = d.request(ctx, part, url, have)
+			err = d.request(ctx, part, address, have)
 		}
 		if err == nil {
 			err = d.verify(ctx, part)
@@ -114,12 +124,9 @@ func (d *download) finish(part *os.File) error {
 }
 
 // A statusError is an answer other than the file.
-type statusError struct {
-	url    string
-	status string
-}
+type statusError struct{ from, status string }
 
-func (e *statusError) Error() string { return e.url + ": " + e.status }
+func (e *statusError) Error() string { return e.from + ": " + e.status }
 
 // canRetry reports whether asking the same address again can help.
 func canRetry(err error) bool {
@@ -127,13 +134,13 @@ func canRetry(err error) bool {
 	return !refused
 }
 
-// request asks url for what follows the first have bytes and appends it to part.
-func (d *download) request(ctx context.Context, part *os.File, url string, have int64) error {
+// request asks address for what follows the first have bytes and appends it to part.
+func (d *download) request(ctx context.Context, part *os.File, address string, have int64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: not an address to download from", d.progress.FromWhere)
 	}
 	// Offsets are of the file as published, so nothing may compress it on the way.
 	r.Header.Set("Accept-Encoding", "identity")
@@ -142,7 +149,10 @@ func (d *download) request(ctx context.Context, part *os.File, url string, have 
 	}
 	answer, err := d.client.Do(r)
 	if err != nil {
-		return err
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // its text has the address with any password in it
+		}
+		return fmt.Errorf("%s: %w", d.progress.FromWhere, err)
 	}
 	defer answer.Body.Close()
 	switch {
@@ -154,12 +164,12 @@ func (d *download) request(ctx context.Context, part *os.File, url string, have 
 			return err
 		}
 	default:
-		return &statusError{url, answer.Status}
+		return &statusError{d.progress.FromWhere, answer.Status}
 	}
 	if _, err := part.Seek(have, io.SeekStart); err != nil {
 		return err
 	}
-	if err := d.receive(part, answer.Body, url, have, cancel); err != nil {
+	if err := d.receive(part, answer.Body, have, cancel); err != nil {
 		return errors.Join(err, context.Cause(ctx))
 	}
 	return nil
@@ -167,7 +177,7 @@ func (d *download) request(ctx context.Context, part *os.File, url string, have 
 
 // receive copies body to part, which has have bytes already. It calls cancel, which
 // ends the request, if nothing comes in for too long.
-func (d *download) receive(part io.Writer, body io.Reader, url string, have int64, cancel context.CancelCauseFunc) error {
+func (d *download) receive(part io.Writer, body io.Reader, have int64, cancel context.CancelCauseFunc) error {
 	stall := d.options.Stall
 	if stall == 0 {
 		stall = time.Minute
@@ -181,7 +191,7 @@ func (d *download) receive(part io.Writer, body io.Reader, url string, have int6
 		n, err := body.Read(buf)
 		silence.Reset(stall)
 		if d.progress.Done+int64(n) > d.file.size {
-			return badFile(url, d.file.size, "%w: more than the published %d bytes come in", ErrDigest, d.file.size)
+			return badFile(d.progress.FromWhere, d.file.size, "%w: more than the published %d bytes come in", ErrDigest, d.file.size)
 		}
 		if _, writeErr := part.Write(buf[:n]); writeErr != nil {
 			return writeErr
@@ -194,7 +204,7 @@ func (d *download) receive(part io.Writer, body io.Reader, url string, have int6
 			return nil
 		}
 		if err != nil {
-			return &FileError{Path: url, Offset: d.progress.Done, Err: err}
+			return &FileError{Path: d.progress.FromWhere, Offset: d.progress.Done, Err: err}
 		}
 		if time.Since(d.told) > 100*time.Millisecond {
 			d.tell()

@@ -79,6 +79,9 @@ func TestRealMNIST(t *testing.T) {
 // CIFAR-10: 5,000 training and 1,000 test images of each class. The mean is the
 // paper's, over the published pixels, so other encodings may miss it a little.
 func TestRealCIFAR10(t *testing.T) {
+	if testing.Short() {
+		t.Skip("decoding 60,000 images takes seconds")
+	}
 	s := openReal(t, "cifar10")
 	if s.Height != 32 || s.Width != 32 || s.Channels != 3 {
 		t.Errorf("images of %dx%dx%d, want 32x32x3", s.Height, s.Width, s.Channels)

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"io"
 	"path"
@@ -23,9 +24,13 @@ type member struct {
 func walkTar(archive string, r io.Reader, visit func(member) error) error {
 	counted := &countingReader{r: r}
 	t := tar.NewReader(counted)
+	at := int64(0) // where the next header is
 	for {
-		at := counted.n
 		h, err := t.Next()
+		if err == io.EOF && counted.zeros < tarBlock {
+			// The library takes this for the end; it is where a copy broke off.
+			err = io.ErrUnexpectedEOF
+		}
 		if err == io.EOF {
 			return nil
 		}
@@ -36,15 +41,19 @@ func walkTar(archive string, r io.Reader, visit func(member) error) error {
 		if path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\x00\\") {
 			return badFile(archive, at, "member %q leads out of the archive", h.Name)
 		}
+		m := member{name: name, path: archive + ":" + name, offset: counted.n, size: h.Size, body: t}
+		at = (counted.n + h.Size + tarBlock - 1) / tarBlock * tarBlock
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
-		m := member{name: name, path: archive + ":" + name, offset: counted.n, size: h.Size, body: t}
 		if err := visit(m); err != nil {
 			return err
 		}
 	}
 }
+
+// tarBlock is the unit of a tar archive, which ends in two blocks of zeros.
+const tarBlock = 512
 
 // wrapTar says what tar's errors mean for an archive.
 func wrapTar(err error) error {
@@ -54,13 +63,20 @@ func wrapTar(err error) error {
 	return err
 }
 
+// A countingReader counts what is read through it, and how many of the last
+// bytes were zero.
 type countingReader struct {
-	r io.Reader
-	n int64
+	r        io.Reader
+	n, zeros int64
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	tail := int64(n - len(bytes.TrimRight(p[:n], "\x00")))
+	if tail == int64(n) {
+		tail += c.zeros
+	}
+	c.zeros = tail
 	return n, err
 }
