@@ -15,8 +15,6 @@ func (p *parser) axis(d def, path string, n *yaml.Node) (Axis, bool) {
 		return p.generated(d, path, n)
 	case isNull(n):
 		p.complain(at(n), "%s: nothing is here; write a list of values", path)
-	case d.single:
-		p.complain(at(n), "%s: %s; write a value or a list of values", path, describe(n))
 	default:
 		p.complain(at(n), "%s: %s; write [%s], or move it to fixed", path, describe(n), n.Value)
 	}

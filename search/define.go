@@ -83,10 +83,10 @@ var (
 	hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// accountants are the names that the design gives to accountants, as far as
-// package privacy has them.
+// accountants are those of the accountants that sweep files may name which
+// package privacy has.
 func accountants() []string {
-	return slices.DeleteFunc([]string{"rdp", "pld"}, func(name string) bool {
+	return slices.DeleteFunc([]string{"rdp", "pld", "exact"}, func(name string) bool {
 		_, err := privacy.ParseAccountant(name)
 		return err != nil
 	})

@@ -165,6 +165,14 @@ func others(name string) string {
 	return strings.Join(all, ", ")
 }
 
+// -0 and 0 are equal, and would be two trials in every digest.
+func TestNoNegativeZero(t *testing.T) {
+	s := parse(t, strings.Replace(minimal, "epsilon: [1]", "noise_multiplier: [-0.0]", 1)+"fixed: {ema: -0}\n")
+	if p := only(t, s).Params; math.Signbit(p.Noise) || math.Signbit(p.EMA) {
+		t.Errorf("noise %v, EMA %v", p.Noise, p.EMA)
+	}
+}
+
 func TestOptionTypes(t *testing.T) {
 	const head = "trainer: {command: [./t], sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}\n"
 	for _, c := range []struct {
@@ -182,6 +190,25 @@ func TestOptionTypes(t *testing.T) {
 		if got := gridOf(parse(t, text))["option.x"]; !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %#v, want %#v", c.values, got, c.want)
 		}
+	}
+}
+
+// Every accountant that package privacy has under one of our names can be chosen.
+func TestAccountants(t *testing.T) {
+	names := accountants()
+	if !slices.Contains(names, string(privacy.RDP)) {
+		t.Fatalf("accountants %q", names)
+	}
+	for _, name := range names {
+		s := parse(t, strings.Replace(minimal, "1e-5", "1e-5, accountant: "+name, 1))
+		if string(s.Privacy.Accountant) != name {
+			t.Errorf("accountant %q, want %q", s.Privacy.Accountant, name)
+		}
+	}
+	_, err := Parse("bad.yaml", []byte(strings.Replace(minimal, "1e-5", "1e-5, accountant: rpd", 1)))
+	want := "bad.yaml:4:50: privacy.accountant: rpd is not available; there are " + list(names) + "; did you mean rdp?"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v\nwant  %s", err, want)
 	}
 }
 

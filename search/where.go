@@ -56,7 +56,7 @@ func whereTypes(axes []Axis) types.Map {
 func (p *parser) filter() {
 	s := p.sweep
 	if n := p.nodes["where"]; n != nil {
-		program, err := expr.Compile(s.Where, whereOptions(s.axes)...)
+		program, err := expr.Compile(n.Value, whereOptions(s.axes)...)
 		if err != nil {
 			p.badWhere(n, err)
 			return
@@ -83,6 +83,7 @@ func (p *parser) badWhere(n *yaml.Node, err error) {
 	if located, ok := errors.AsType[*file.Error](err); ok {
 		pos, msg = p.within(n, located), located.Message
 	}
+	msg = strings.Replace(msg, "unexpected token EOF", "the expression ends too soon", 1)
 	hint := "a constraint is true or false: learning_rate * augmult <= 64"
 	if m := unknownName.FindStringSubmatch(msg); m != nil {
 		names := p.whereNames()

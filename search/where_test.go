@@ -18,7 +18,7 @@ func TestWhere(t *testing.T) {
 		{"batch_size in [3, 5, 11]", []int{3, 5}},
 		{"batch_size ** 2 < 10 and not (batch_size == 2)", []int{1, 3}},
 		{"batch_size < 3 ? learning_rate == 1 : batch_size == 7", []int{1, 2, 7}},
-		{"sqrt(batch_size) == 3 or log2(batch_size) >= 3", []int{8, 9, 10}},
+		{"sqrt(batch_size) == 3 or log2(batch_size * 1.0) >= 3", []int{8, 9, 10}},
 		{"log(batch_size) == 0", []int{1}},
 		{"min(batch_size, 5) == max(batch_size, 5)", []int{5}},
 		{`augment == "crop-flip" and batch_size * epsilon <= 2`, []int{1, 2}},
