@@ -18,10 +18,13 @@ const (
 	// the number of steps, and adds its error bound. Where it does not apply (a
 	// few steps at tiny q or σ) it answers with [ErrNotApplicable].
 	Exact Accountant = "exact"
+	// PLD bounds ε through discretised privacy loss distributions, within about
+	// 1e-5 of the truth, in a tenth of a second.
+	PLD Accountant = "pld"
 )
 
 // accountants are all there are, in the order in which they are listed.
-var accountants = []Accountant{Exact, RDP}
+var accountants = []Accountant{Exact, PLD, RDP}
 
 // ParseAccountant reads the name of an accountant.
 func ParseAccountant(name string) (Accountant, error) {
@@ -100,6 +103,8 @@ func (a Accountant) pricer(q Question) (pricer, error) {
 		return newRenyi(q)
 	case Exact:
 		return newExact(q)
+	case PLD:
+		return newPLD(q)
 	}
 	_, err := ParseAccountant(string(a))
 	return nil, err

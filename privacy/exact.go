@@ -82,7 +82,7 @@ func (d direction) curve(ε float64) (curve, error) {
 	case d.steps() == 1:
 		return single{d[0].law}, nil
 	}
-	c, err := d.saddle(ε)
+	c, err := saddle(d.cumulant, ε)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (d direction) epsilon(delta float64) (lower, upper float64, err error) {
 	case d.steps() == 1:
 		return solve(single{d[0].law}, d.guess(delta), delta)
 	}
-	c, ε, err := d.saddleFor(math.Log(delta))
+	c, ε, err := saddleFor(d.cumulant, math.Log(delta))
 	if err != nil {
 		return 0, 0, err
 	}

@@ -124,7 +124,7 @@ func TestPitfallRemovingDominatesAdding(t *testing.T) {
 func TestContourMayBeMoved(t *testing.T) {
 	for _, e := range []DPSGD{{4096. / 50000, 10, 875}, {0.01, 1, 1000}, {0.001, 0.7, 10000}} {
 		ds, _ := directions(Question{Event: e})
-		c, ε, err := ds[0].saddleFor(math.Log(1e-6))
+		c, ε, err := saddleFor(ds[0].cumulant, math.Log(1e-6))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,24 +11,27 @@ func logSaddle(c, kε, k2 float64) float64 {
 	return kε - math.Log(c*(1+c)) - math.Log(2*math.Pi*(k2+1/(c*c)+1/((1+c)*(1+c))))/2
 }
 
+// A cumulants gives K(c), K'(c) and K”(c) at real c ≥ 0.
+type cumulants func(c float64) (k, k1, k2 float64, err error)
+
 // saddle is the c > 0, to a per cent, at which the integrand of δ(ε) has its
 // saddle point: K'(c) = ε + 1/c + 1/(1+c).
-func (d direction) saddle(ε float64) (float64, error) {
+func saddle(cumulant cumulants, ε float64) (float64, error) {
 	return root(1, func(c float64) (float64, error) {
-		_, k1, _, err := d.cumulant(c)
+		_, k1, _, err := cumulant(c)
 		return k1 - ε - 1/c - 1/(1+c), err
 	})
 }
 
 // saddleFor is the saddle point, and the ε that belongs to it, at which δ is
 // about e^logδ.
-func (d direction) saddleFor(logδ float64) (c, ε float64, err error) {
-	_, _, k2, err := d.cumulant(1)
+func saddleFor(cumulant cumulants, logδ float64) (c, ε float64, err error) {
+	_, _, k2, err := cumulant(1)
 	if err != nil {
 		return 0, 0, err
 	}
 	c, err = root(math.Sqrt(-2*logδ/k2), func(c float64) (float64, error) {
-		k, k1, k2, err := d.cumulant(c)
+		k, k1, k2, err := cumulant(c)
 		ε = k1 - 1/c - 1/(1+c)
 		return logδ - logSaddle(c, k-c*ε, k2), err
 	})
