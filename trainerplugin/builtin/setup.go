@@ -112,7 +112,6 @@ func (t *Trainer) open(ctx context.Context, dir string, data sweep.Data) (*datas
 	if t.last.part != nil && t.last.dir == dir && t.last.data == data {
 		return t.last.part, nil
 	}
-	t.last = opened{} // two sets at once may not fit
 	set, err := dataset.Open(ctx, dir, data)
 	if err != nil {
 		return nil, refuseData(ctx, err)

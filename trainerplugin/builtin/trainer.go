@@ -35,13 +35,17 @@ var _ trainerplugin.Trainer = (*Trainer)(nil)
 // Describe names the models and data sets. "folder:NAME" stands for any folder
 // or archive of images by class in the data directory.
 func (*Trainer) Describe(context.Context) (trainerplugin.Description, error) {
+	return describe(), nil
+}
+
+func describe() trainerplugin.Description {
 	return trainerplugin.Description{
 		Name:     Name,
 		Version:  Version,
 		Devices:  []string{"cpu"},
 		Models:   model.Names(),
 		Datasets: append(dataset.Names(), "folder:NAME"),
-	}, nil
+	}
 }
 
 // Check reads j's data set and builds its model. It refuses what no retry could
@@ -71,7 +75,7 @@ func (t *Trainer) Train(ctx context.Context, j trainerplugin.Job, report func(tr
 	if err != nil {
 		return sweep.Outcome{}, err
 	}
-	o.Trainer = Name + " " + Version
+	o.Trainer = describe().Program()
 	return o, nil
 }
 

@@ -54,8 +54,8 @@ func TestCheckpointFile(t *testing.T) {
 		"trial": string(j.Trial), "params": sweep.Digest("params", j.Params), "data": "sha256:b10b5",
 		"step": 4.0, "noise_id": l.secret.noiseID(), "non_finite": 0.0,
 		"tensors": []any{
-			map[string]any{"Name": "w", "Shape": []any{3.0, 6.0}},
-			map[string]any{"Name": "b", "Shape": []any{3.0}},
+			map[string]any{"name": "w", "shape": []any{3.0, 6.0}},
+			map[string]any{"name": "b", "shape": []any{3.0}},
 		},
 	} {
 		if !reflect.DeepEqual(head[key], want) {

@@ -29,10 +29,11 @@ type Engine interface {
 	Evaluate(ctx context.Context, weights []float32, e Examples) (Score, error)
 }
 
-// A Tensor is one named block of the weight vector, row-major.
+// A Tensor is one named block of the weight vector, row-major. Its JSON form
+// stands in checkpoints.
 type Tensor struct {
-	Name  string // "conv1/w"
-	Shape []int
+	Name  string `json:"name"` // "conv1/w"
+	Shape []int  `json:"shape"`
 }
 
 // Size is the number of t's elements.

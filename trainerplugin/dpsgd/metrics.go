@@ -43,7 +43,8 @@ func ratio(sum float64, n int) float64 {
 }
 
 // signalToNoise is ‖clipped sum‖₂ over σ·√P, near enough the expected norm of
-// noise in P dimensions, which it exceeds by a factor of 1 + 1/(4P).
+// noise in P dimensions, which it exceeds by a factor of 1 + 1/(4P). It is finite
+// however small the noise is.
 func signalToNoise(sum []float32, noise float64) float64 {
 	if noise == 0 {
 		return 0
@@ -52,7 +53,7 @@ func signalToNoise(sum []float32, noise float64) float64 {
 	for _, x := range sum {
 		squares += float64(x) * float64(x)
 	}
-	return math.Sqrt(squares/float64(len(sum))) / noise
+	return min(math.Sqrt(squares/float64(len(sum)))/noise, math.MaxFloat64)
 }
 
 // A pace is how fast an attempt has been.
