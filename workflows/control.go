@@ -103,13 +103,11 @@ func NewSweepWorker(c client.Client, identity string) worker.Worker {
 // NewRecordWorker returns a worker for the activities that write the record.
 func NewRecordWorker(c client.Client, identity, queue string, a *RecordActivities) worker.Worker {
 	w := worker.New(c, queue, worker.Options{
-		Identity:                                identity,
-		DisableWorkflowWorker:                   true,
-		MaxConcurrentActivityExecutionSize:      64, // each running sweep holds one for Collect
-		MaxHeartbeatThrottleInterval:            beatEvery,
-		MaxConcurrentActivityTaskPollers:        4,
-		WorkerStopTimeout:                       5 * time.Second,
-		MaxConcurrentLocalActivityExecutionSize: 1,
+		Identity:                           identity,
+		DisableWorkflowWorker:              true,
+		MaxConcurrentActivityExecutionSize: 64, // each running sweep holds one for Collect
+		MaxConcurrentActivityTaskPollers:   4,
+		WorkerStopTimeout:                  5 * time.Second,
 	})
 	w.RegisterActivity(a)
 	return w
@@ -122,7 +120,6 @@ func NewTrainWorker(c client.Client, queue string, a *TrainActivities, atOnce in
 		Identity:                           a.Worker,
 		DisableWorkflowWorker:              true,
 		MaxConcurrentActivityExecutionSize: atOnce,
-		MaxHeartbeatThrottleInterval:       beatEvery, // a cancellation rides on a heartbeat's answer
 		WorkerStopTimeout:                  grace,
 	})
 	w.RegisterActivity(a)

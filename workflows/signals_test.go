@@ -3,12 +3,14 @@ package workflows
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -75,7 +77,15 @@ func TestCancelLeavesTrialsStopped(t *testing.T) {
 		<-ctx.Done() // a trainer that would train for ever
 		return ctx.Err()
 	})
-	env.RegisterDelayedCallback(env.CancelWorkflow, 50*time.Millisecond) // real time passes while activities run
+	asked := make(chan struct{})
+	l.beats = func() error {
+		<-asked
+		return temporal.NewCanceledError()
+	}
+	env.RegisterDelayedCallback(func() {
+		env.CancelWorkflow()
+		close(asked)
+	}, 50*time.Millisecond) // real time passes while activities run
 	env.ExecuteWorkflow(SweepWorkflow, input(3))
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the sweep did not end")
@@ -135,5 +145,39 @@ func TestLongSweepContinuesAsNew(t *testing.T) {
 	}
 	if n := states(l); n[sweep.Pending] != 5 || len(l.finished) != 0 {
 		t.Errorf("states %v, finished %v; want nothing started, not finished", n, l.finished)
+	}
+}
+
+// A server that is slow to answer is no reason to stop training; one that no
+// longer knows the attempt is.
+func TestPulseToleratesASlowServer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer error
+		cause  error
+	}{
+		{"slow", context.DeadlineExceeded, nil},
+		{"away", serviceerror.NewUnavailable("connection refused"), nil},
+		{"cancelled", temporal.NewCanceledError(), temporal.NewCanceledError()},
+		{"forgotten", serviceerror.NewNotFound("no such activity"), serviceerror.NewNotFound("no such activity")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			sent := make(chan bool)
+			p := &pulse{}
+			go p.keep(ctx, cancel, func(context.Context, Beat) error {
+				defer func() { sent <- true }()
+				return c.answer
+			}, nil)
+			<-sent
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+			if got := context.Cause(ctx); fmt.Sprint(got) != fmt.Sprint(c.cause) {
+				t.Errorf("stopped because of %v, want %v", got, c.cause)
+			}
+		})
 	}
 }

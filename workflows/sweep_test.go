@@ -30,6 +30,14 @@ type ledger struct {
 	marks    []string
 	finished []bool // was it interrupted?
 	records  int
+	beats    func() error // what the server answers to heartbeats; nil is nothing
+}
+
+func (l *ledger) heart() error {
+	if l.beats == nil {
+		return nil
+	}
+	return l.beats()
 }
 
 func newLedger(n int) *ledger {
@@ -163,6 +171,7 @@ func suite(t *testing.T, l *ledger, train func(context.Context, trainerplugin.Jo
 	env.RegisterActivity(&RecordActivities{Results: l, Spool: dir, Every: time.Millisecond})
 	env.RegisterActivity(&TrainActivities{
 		Devices: NewDevices(nil, 1), Spool: dir, Worker: "w",
+		Heart: func(context.Context, Beat) error { return l.heart() },
 		Launch: func(_ context.Context, _ Trainer, _ trainerplugin.Job, log io.Writer) (Launched, error) {
 			fmt.Fprintln(log, "hello from the trainer")
 			return trainer{train}, nil

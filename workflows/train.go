@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -20,12 +20,22 @@ import (
 // cancellation takes to reach a trainer.
 const beatEvery = 2 * time.Second
 
+// heartbeatTimeout is how long a worker may be silent before its attempt is
+// taken to be lost.
+const heartbeatTimeout = time.Minute
+
 // tellEvery is the least time between two evaluations shown on a trial's page.
 // Each costs its history about eight events.
 const tellEvery = 15 * time.Second
 
-// errDraining is why a trial stops when its worker shuts down.
-var errDraining = errors.New("the worker is shutting down")
+// Why a worker stops a trial that nobody cancelled.
+var (
+	errDraining = errors.New("the worker is shutting down")
+	errCutOff   = errors.New("the worker has lost its connection to the server")
+)
+
+// ErrKilled marks a trainer that a person ended together with its sweep.
+var ErrKilled = errors.New("the trainer was killed")
 
 // A Launched trainer runs as a process of its own.
 type Launched interface {
@@ -45,6 +55,9 @@ type TrainActivities struct {
 	Spool   spool.Folder
 	DataDir string
 	Worker  string // identity, for the record
+
+	// Heart, if set, takes the place of heartbeats to the server.
+	Heart func(context.Context, Beat) error
 }
 
 // TrainInput is an attempt to make.
@@ -60,30 +73,39 @@ type TrainDone struct {
 	Accuracy float64 // for the Temporal UI; the record takes its own from the spool
 }
 
-// A Beat is an attempt's heartbeat.
-type Beat struct {
-	Step, Steps int
-	Accuracy    float64 // the last evaluation's
-	Checkpoint  string  // the last one's file name
-}
-
 // Train translates between Temporal and [TrainActivities.run], and decides
 // nothing else.
+//
+// It does not train under the activity's own context: the SDK ends that as soon
+// as one heartbeat is slow, and a server that takes a few seconds to write to
+// its disk is no reason to lose an attempt.
 func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	stopping := activity.GetWorkerStopChannel(ctx)
-	go func() {
-		select {
-		case <-stopping:
-			cancel(errDraining)
-		case <-ctx.Done():
+	p := &pulse{beat: Beat{Steps: in.Params.Steps}}
+	go p.keep(work, cancel, a.heart(ctx), activity.GetWorkerStopChannel(ctx))
+	tell := teller(ctx)
+	done, err := a.run(work, in, func(e trainerplugin.Event) {
+		b := p.event(e)
+		if _, ok := e.(trainerplugin.Evaluation); ok {
+			tell(b)
 		}
-	}()
-	beats := newPulse(in.Params.Steps, func(b Beat) { activity.RecordHeartbeat(ctx, b) }, teller(ctx))
-	defer beats.stop()
-	done, err := a.run(ctx, in, beats.event)
-	return done, applicationError(ctx, err)
+	})
+	return done, applicationError(work, err)
+}
+
+// heart returns what sends one heartbeat. Its error is a
+// [temporal.CanceledError] if the attempt was cancelled.
+func (a *TrainActivities) heart(ctx context.Context) func(context.Context, Beat) error {
+	if a.Heart != nil {
+		return a.Heart
+	}
+	c, token := activity.GetClient(ctx), activity.GetInfo(ctx).TaskToken
+	return func(ctx context.Context, b Beat) error {
+		ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout/4)
+		defer cancel()
+		return c.RecordActivityHeartbeat(ctx, token, b)
+	}
 }
 
 // teller returns a function that shows an evaluation on the trial's page.
@@ -96,7 +118,7 @@ func teller(ctx context.Context) func(Beat) {
 		}
 		last = time.Now()
 		// What is shown is a courtesy: a server that is away must not stop training.
-		_ = activity.GetClient(ctx).SignalWorkflow(ctx, info.ID, info.RunID, SignalEvaluated, b)
+		_ = activity.GetClient(ctx).SignalWorkflow(context.WithoutCancel(ctx), info.ID, info.RunID, SignalEvaluated, b)
 	}
 }
 
@@ -152,13 +174,14 @@ func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job
 // applicationError gives err the type by which the trial's workflow decides.
 func applicationError(ctx context.Context, err error) error {
 	kind := sweep.Crashed
+	cause := context.Cause(ctx)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(context.Cause(ctx), errDraining):
+	case errors.Is(cause, errDraining), errors.Is(cause, errCutOff), isGone(cause):
 		kind = sweep.Lost
-	case ctx.Err() != nil:
-		return ctx.Err() // Temporal asked for it, and takes this for its answer
+	case temporal.IsCanceledError(cause), errors.Is(err, ErrKilled):
+		kind = sweep.Cancelled
 	case errors.Is(err, trainerplugin.ErrRefused):
 		kind = sweep.Refused
 	case errors.Is(err, trainerplugin.ErrDiverged):
@@ -169,55 +192,9 @@ func applicationError(ctx context.Context, err error) error {
 	return temporal.NewApplicationError(err.Error(), string(kind), err)
 }
 
-// pulse keeps an attempt's heartbeat going while its trainer is silent: loading
-// data or compiling a model may take minutes.
-type pulse struct {
-	mu   sync.Mutex
-	beat Beat
-	tell func(Beat)
-	stop func()
-}
-
-func newPulse(steps int, send, tell func(Beat)) *pulse {
-	p := &pulse{beat: Beat{Steps: steps}, tell: tell}
-	tick := time.NewTicker(beatEvery)
-	done := make(chan struct{})
-	p.stop = sync.OnceFunc(func() { close(done) })
-	go func() {
-		defer tick.Stop()
-		for {
-			send(p.now())
-			select {
-			case <-tick.C:
-			case <-done:
-				return
-			}
-		}
-	}()
-	return p
-}
-
-func (p *pulse) now() Beat {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.beat
-}
-
-func (p *pulse) event(e trainerplugin.Event) {
-	p.mu.Lock()
-	switch e := e.(type) {
-	case trainerplugin.Started:
-		p.beat.Step, p.beat.Checkpoint = e.Step, e.Checkpoint
-	case trainerplugin.Progress:
-		p.beat.Step = e.Step
-	case trainerplugin.Evaluation:
-		p.beat.Step, p.beat.Accuracy = e.Step, e.Accuracy
-	case trainerplugin.Checkpoint:
-		p.beat.Checkpoint = e.File
-	}
-	b := p.beat
-	p.mu.Unlock()
-	if _, ok := e.(trainerplugin.Evaluation); ok {
-		p.tell(b)
-	}
+// isGone reports whether the server no longer knows the attempt: it timed out,
+// or its workflow has ended.
+func isGone(err error) bool {
+	_, gone := errors.AsType[*serviceerror.NotFound](err)
+	return gone
 }

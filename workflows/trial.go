@@ -126,7 +126,7 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, p sweep.Par
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           t.in.TrainQueue,
 		StartToCloseTimeout: limit,
-		HeartbeatTimeout:    time.Minute,
+		HeartbeatTimeout:    heartbeatTimeout,
 		WaitForCancellation: true,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 		Summary:             t.in.Candidate.Label,

@@ -9,19 +9,12 @@ import (
 	"sweep"
 )
 
-const (
-	maxLog  = 16 << 20 // bytes kept of what an attempt prints
-	logTail = 4 << 10  // bytes of it that go into the record when the attempt fails
-)
+// logTail is how many bytes of an attempt's log go into the record when it fails.
+const logTail = 4 << 10
 
-// CreateLog starts the attempt's log. What is written beyond a limit is dropped,
-// so a trainer that prints without end fills no disk.
+// CreateLog starts the attempt's log. Whoever launches the trainer bounds it.
 func (f Folder) CreateLog(ref sweep.AttemptRef) (io.WriteCloser, error) {
-	file, err := os.OpenFile(f.Log(ref), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return &cappedFile{file, maxLog}, nil
+	return os.OpenFile(f.Log(ref), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
 // LogTail is the end of the attempt's log, "" if it has none.
@@ -40,23 +33,4 @@ func (f Folder) LogTail(ref sweep.AttemptRef) (string, error) {
 	}
 	text, err := io.ReadAll(io.NewSectionReader(file, max(0, info.Size()-logTail), logTail))
 	return string(text), err
-}
-
-// cappedFile takes any amount and keeps the first left bytes.
-type cappedFile struct {
-	*os.File
-	left int
-}
-
-func (c *cappedFile) Write(p []byte) (int, error) {
-	keep := p[:min(len(p), c.left)]
-	c.left -= len(keep)
-	if _, err := c.File.Write(keep); err != nil {
-		return 0, err
-	}
-	if c.left == 0 && len(keep) > 0 {
-		_, err := c.File.WriteString("\n… the rest of the log was dropped: it is too long\n")
-		return len(p), err
-	}
-	return len(p), nil
 }

@@ -110,21 +110,3 @@ func TestOutcomeAndCleaning(t *testing.T) {
 		t.Errorf("log tail %q, %v", tail, err)
 	}
 }
-
-func TestLogIsCapped(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log")
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cappedFile{file, 100}
-	for range 50 {
-		if n, err := c.Write([]byte("0123456789")); n != 10 || err != nil {
-			t.Fatalf("wrote %d, %v; want 10, nil", n, err)
-		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil || strings.Count(string(text), "0123456789") != 10 || strings.Count(string(text), "dropped") != 1 {
-		t.Errorf("kept %q, %v; want ten lines and one remark", text, err)
-	}
-}

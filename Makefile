@@ -1,0 +1,23 @@
+.PHONY: build test check race lint e2e bench
+
+build: ## the program, as ./bin/sweep
+	go build -o bin/sweep ./cmd/sweep
+
+test: ## all tests; links the embedded Temporal server, which takes minutes the first time
+	go test ./...
+
+# The race detector needs its own build of everything that a test links. The
+# embedded server is not built for it: ten minutes, for code that is not ours.
+race: ## all tests but those that link the embedded server, under the race detector
+	go test -race $$(go list ./... | grep -v -e /cmd/sweep -e /workflows/devserver)
+
+lint: ## gofmt, vet, staticcheck, workflowcheck
+	.ci/lint
+
+e2e: build ## one sweep through the built program, killed on the way
+	.ci/e2e bin/sweep
+
+check: lint test race e2e ## what CI runs
+
+bench: ## benchmarks of the packages where speed is a promise
+	go test -run '^$$' -bench . -benchtime 1s ./privacy ./search ./trainerplugin/...

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep"
+	"sweep/results"
+	"sweep/search"
+	"sweep/workflows"
+	"sweep/workflows/devserver"
+)
+
+var (
+	pauseCommand = signalCommand("pause", "start no new trials; running ones go on", workflows.SignalPause, "paused: running trials go on, `sweep resume` starts new ones again")
+	stopCommand  = signalCommand("stop", "let running trials finish, then end", workflows.SignalStop, "stopping once the running trials have finished; `sweep cancel` does not wait for them")
+)
+
+// signalCommand is a verb that tells a running sweep something.
+func signalCommand(name, usage, signal, told string) *cli.Command {
+	return &cli.Command{
+		Name: name, Usage: usage, ArgsUsage: "[SWEEP]", Flags: placeFlags,
+		Action: func(c *cli.Context) error {
+			return withRunning(c, func(ctx context.Context, h *host, id sweep.SweepID) error {
+				if err := workflows.Signal(ctx, h.client, id, signal); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", id, told)
+				return err
+			})
+		},
+	}
+}
+
+var cancelCommand = &cli.Command{
+	Name: "cancel", Usage: "have running trials write a checkpoint, and end now", ArgsUsage: "[SWEEP]", Flags: placeFlags,
+	Action: func(c *cli.Context) error {
+		return withRunning(c, func(ctx context.Context, h *host, id sweep.SweepID) error {
+			if err := workflows.Cancel(ctx, h.client, id); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(c.App.ErrWriter, "%s: cancelled; trials write checkpoints, `sweep resume %s` goes on from them\n", id, id)
+			return err
+		})
+	},
+}
+
+// withRunning connects to the server that runs the sweep named on the command
+// line and calls do.
+func withRunning(c *cli.Context, do func(context.Context, *host, sweep.SweepID) error) error {
+	p, err := placeOf(c)
+	if err != nil {
+		return err
+	}
+	info, err := namedSweep(c, p)
+	if err != nil {
+		return err
+	}
+	h, err := joinHost(c.Context, p)
+	if errors.Is(err, devserver.ErrNotRunning) {
+		return fmt.Errorf("sweep %s: %w", info.ID, workflows.ErrNotRunning)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(c.Context, h, info.ID), h.close(c.Context))
+}
+
+// joinHost connects to Temporal and takes on no work.
+func joinHost(ctx context.Context, p place) (*host, error) {
+	r := role{logger: slog.New(slog.DiscardHandler)}
+	if configured() {
+		return openCluster(ctx, p, r)
+	}
+	return joinEmbedded(ctx, p, r)
+}
+
+// namedSweep is the sweep that the command line names, or the newest.
+func namedSweep(c *cli.Context, p place) (results.SweepInfo, error) {
+	r, err := p.reader(c.Context)
+	if err != nil {
+		return results.SweepInfo{}, err
+	}
+	defer r.Close()
+	return findSweep(c, r)
+}
+
+func findSweep(c *cli.Context, r *results.Reader) (results.SweepInfo, error) {
+	switch c.NArg() {
+	case 0:
+		all, err := r.Sweeps(c.Context)
+		if err == nil && len(all) == 0 {
+			err = fmt.Errorf("any sweep: %w", sweep.ErrNotFound)
+		}
+		if err != nil {
+			return results.SweepInfo{}, err
+		}
+		return all[0], nil // newest first
+	case 1:
+		info, err := r.Sweep(c.Context, c.Args().First())
+		if errors.Is(err, sweep.ErrNotFound) {
+			err = hinted{err, "`sweep list` names those in the results file"}
+		}
+		return info, err
+	default:
+		return results.SweepInfo{}, usagef("%s wants one sweep, and was given %d arguments", c.Command.Name, c.NArg())
+	}
+}
+
+var resumeCommand = &cli.Command{
+	Name: "resume", Usage: "go on with a sweep that was paused, stopped, cancelled or killed", ArgsUsage: "[SWEEP]",
+	Description: "Finished trials are not run again; interrupted ones go on from their checkpoints.",
+	Flags: append([]cli.Flag{
+		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "run it in the background and return"},
+	}, hostFlags...),
+	Action: func(c *cli.Context) error {
+		p, err := placeOf(c)
+		if err != nil {
+			return err
+		}
+		info, err := namedSweep(c, p)
+		if err != nil {
+			return err
+		}
+		s, err := search.Parse(info.File, []byte(info.Text))
+		if err != nil {
+			return fmt.Errorf("the file that sweep %s was started with: %w", info.ID, err)
+		}
+		if c.Bool("detach") && !configured() {
+			if err := spawnServer(c.Context, c, p); err != nil {
+				return err
+			}
+		}
+		return runSweep(c, p, info.ID, s, info.File)
+	},
+}
+
+var waitCommand = &cli.Command{
+	Name: "wait", Usage: "watch a sweep until it ends, and exit as `start` would", ArgsUsage: "[SWEEP]",
+	Flags: append([]cli.Flag{&cli.DurationFlag{Name: "timeout", Usage: "give up after `TIME` (exit code 3)"}}, placeFlags...),
+	Action: func(c *cli.Context) error {
+		p, err := placeOf(c)
+		if err != nil {
+			return err
+		}
+		info, err := namedSweep(c, p)
+		if err != nil {
+			return err
+		}
+		ctx := c.Context
+		if limit := c.Duration("timeout"); limit > 0 {
+			var stop context.CancelFunc
+			ctx, stop = context.WithTimeout(ctx, limit)
+			defer stop()
+		}
+		if err := await(ctx, c, p, info.ID); err != nil {
+			return err
+		}
+		return verdict(c.Context, p, info.ID)
+	},
+}
+
+// await watches the record until the sweep's workflow has ended.
+func await(ctx context.Context, c *cli.Context, p place, id sweep.SweepID) error {
+	r, err := p.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	d := newDisplay(c.App.ErrWriter, r, id)
+	defer d.close()
+	for {
+		info, err := r.Sweep(ctx, string(id))
+		if err != nil {
+			return err
+		}
+		switch info.State {
+		case results.Completed, results.Failed, results.Stopped:
+			return nil
+		}
+		if err := d.update(ctx); err != nil {
+			return err
+		}
+		if _, err := devserver.Running(p.state); errors.Is(err, devserver.ErrNotRunning) && !configured() {
+			return &exitError{exitInterrupted, hinted{fmt.Errorf("no process runs sweep %s", id), fmt.Sprintf("`sweep resume %s` goes on with it", id)}}
+		}
+		select {
+		case <-time.After(pollEvery):
+		case <-ctx.Done():
+			return &exitError{exitInterrupted, fmt.Errorf("sweep %s is still running: %w", id, ctx.Err())}
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// crashGrid is 24 trials of about a second, with noise that repeats.
+const crashGrid = `
+name: crash
+data: {name: glyphs, train: 600, validation: 300}
+model: linear
+privacy: {epsilon: [1, 3, 10], delta: 1e-4, accountant: rdp, noise: seeded}
+grid: {batch_size: [60, 120], learning_rate: [0.25, 0.5, 1, 2], steps: [150]}
+run: {parallel: 4, checkpoint_every: 100ms}
+`
+
+// TestKillNine kills the whole process at random moments. Afterwards every
+// trial is completed exactly once, with the bits of an undisturbed run, and no
+// trainer has outlived its host. SWEEP_KILLS asks for more kills than CI's.
+func TestKillNine(t *testing.T) {
+	kills := 3
+	if n := os.Getenv("SWEEP_KILLS"); n != "" {
+		if _, err := fmt.Sscan(n, &kills); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calm, stormy := t.TempDir(), t.TempDir()
+	for _, dir := range []string{calm, stormy} {
+		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(crashGrid), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := sweepIn(calm, "start", "grid.yaml").CombinedOutput(); err != nil {
+		t.Fatalf("undisturbed run: %v\n%s", err, out)
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("moments drawn with seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for i := range kills {
+		verb, arg := "resume", "crash"
+		if _, err := os.Stat(filepath.Join(stormy, "results.db")); err != nil {
+			verb, arg = "start", "grid.yaml"
+		}
+		kill(t, stormy, 500*time.Millisecond+time.Duration(random.Int64N(int64(2500*time.Millisecond))), verb, arg)
+		t.Logf("kill %d of %d done", i+1, kills)
+	}
+	verb, arg := "resume", "crash"
+	if _, err := os.Stat(filepath.Join(stormy, "results.db")); err != nil {
+		verb, arg = "start", "grid.yaml" // the kills came before anything was written
+	}
+	if out, err := sweepIn(stormy, verb, arg).CombinedOutput(); err != nil {
+		t.Fatalf("run after %d kills: %v\n%s", kills, err, out)
+	}
+	want, got := outcomes(t, calm), outcomes(t, stormy)
+	if len(want) != 24 || len(got) != 24 {
+		t.Fatalf("%d and %d trials, want 24", len(want), len(got))
+	}
+	for id, o := range want {
+		if got[id] != o {
+			t.Errorf("trial %s: %s; undisturbed: %s", id, got[id], o)
+		}
+	}
+}
+
+// kill runs the verb, kills its process with -9 after a while, and waits until
+// nothing of it is left.
+func kill(t *testing.T, dir string, after time.Duration, args ...string) {
+	t.Helper()
+	cmd := sweepIn(dir, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Fatalf("ended before it was killed: %v\n%s", err, out.String())
+		}
+		return // it was quick: the sweep is complete
+	case <-time.After(after):
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		left := trainersIn(t, dir)
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("processes outlive their host: %v", left)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// sweepIn is sweep with a working directory and an environment of its own. A
+// mark in the environment tells its descendants from other processes.
+func sweepIn(dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command("sweep", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+dir, "TEMPORAL_ADDRESS=", "SWEEP_DB=", "SWEEP_DATA_DIR=")
+	return cmd
+}
+
+// trainersIn lists processes whose environment carries dir.
+func trainersIn(t *testing.T, dir string) (left []string) {
+	t.Helper()
+	environs, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range environs {
+		env, err := os.ReadFile(file)
+		if err == nil && bytes.Contains(env, []byte("HOME="+dir)) {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline")) // gone if the process is
+			left = append(left, filepath.Dir(file)+" "+strings.ReplaceAll(string(command), "\x00", " "))
+		}
+	}
+	return left
+}
+
+// outcomes are the trials of dir's sweep by id, as text without what may differ.
+func outcomes(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out, err := sweepIn(dir, "trials", "crash", "-o", "json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed struct {
+		Trials []struct {
+			ID, State string
+			Epsilon   float64
+			Outcome   map[string]any
+		}
+	}
+	if err := json.Unmarshal(out, &listed); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, trial := range listed.Trials {
+		delete(trial.Outcome, "seconds")
+		text, err := json.Marshal(trial.Outcome) // keys sorted
+		if err != nil {
+			t.Fatal(err)
+		}
+		if trial.State != "completed" {
+			t.Errorf("trial %s is %s", trial.ID, trial.State)
+		}
+		all[trial.ID] = fmt.Sprintf("ε %v %s", trial.Epsilon, text)
+	}
+	return all
+}

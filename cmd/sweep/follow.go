@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep"
+	"sweep/results"
+	"sweep/search"
+	"sweep/workflows"
+)
+
+// pollEvery is how often a display looks at the record.
+const pollEvery = 500 * time.Millisecond
+
+// sameAsking is how close together two signals are one request to stop.
+const sameAsking = 300 * time.Millisecond
+
+// errServerGone says that the process with the embedded server has ended.
+var errServerGone = errors.New("the process that ran the sweep has ended")
+
+// runSweep enters s under id, runs it and stays with it until it ends. If the
+// process that does the work dies, this one takes over.
+func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file string) error {
+	log, closeLog, err := openLog(p)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	talk := c.App.ErrWriter
+	r := roleOf(c)
+	r.record, r.logger = true, log
+	r.trouble = func(what string) { fmt.Fprintf(talk, "sweep: temporal server: %s\n", what) }
+	if r.atOnce == 0 {
+		r.atOnce = s.Run.Parallel
+	}
+	for fresh := true; ; fresh = false {
+		err := runOnce(c, p, id, s, r, file, fresh)
+		if !errors.Is(err, errServerGone) {
+			return err
+		}
+		fmt.Fprintln(talk, "the process that ran this sweep has ended; this one takes over")
+	}
+}
+
+// runOnce runs or joins the sweep with one host.
+func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role, file string, fresh bool) (err error) {
+	ctx, talk := c.Context, c.App.ErrWriter
+	h, err := openHost(ctx, p, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close(ctx)) }()
+	if err := submit(ctx, c, h, id, s, file, fresh); err != nil {
+		return err
+	}
+	if c.Bool("detach") {
+		fmt.Fprintf(talk, "it runs in the background (process %d); `sweep wait %s` waits for it\n", h.serverPID, id)
+		return nil
+	}
+	if err := follow(ctx, h, id, talk); err != nil {
+		return err
+	}
+	if err := showFrontier(c, h.place, id); err != nil {
+		return err
+	}
+	if h.owner {
+		if err := serveOthers(ctx, h, talk); err != nil {
+			return err
+		}
+	}
+	return verdict(ctx, h.place, id)
+}
+
+// submit enters the file, tells what it adds and starts the workflow.
+func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *search.Sweep, file string, fresh bool) error {
+	talk := c.App.ErrWriter
+	entered, err := workflows.Submit(ctx, h.client, h.queue(), workflows.Submission{Sweep: id, File: file, Text: s.Text})
+	if err != nil {
+		return err
+	}
+	if fresh {
+		fmt.Fprintln(talk, describeEntered(id, entered))
+		fmt.Fprintf(talk, "results   %s\n", h.db)
+		if h.uiURL != "" {
+			fmt.Fprintf(talk, "temporal  %s\n", h.uiURL)
+		}
+		fmt.Fprintf(talk, "next      sweep status %s · sweep trials %s · sweep frontier %s · sweep stop %s\n", id, id, id, id)
+	}
+	in := sweepInput(h, id, s)
+	if in.Attributes, err = workflows.KnowsAttributes(ctx, h.client, h.namespace); err != nil {
+		return err
+	}
+	return workflows.Start(ctx, h.client, in)
+}
+
+func describeEntered(id sweep.SweepID, e workflows.Entered) string {
+	var parts []string
+	add := func(n int, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(e.New, "new")
+	add(e.Known, "known before")
+	add(e.Reused, "finished by another sweep")
+	add(e.Gone, "no longer in the file and not run")
+	return fmt.Sprintf("sweep %s: trials: %s", id, strings.Join(parts, ", "))
+}
+
+// follow shows the sweep's progress until its workflow has ended.
+func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r, err := results.OpenReader(ctx, h.db)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- workflows.Wait(ctx, h.client, id) }()
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	d := newDisplay(talk, r, id)
+	defer d.close()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	asked, lastAsked := 0, time.Time{}
+	for {
+		select {
+		case err := <-ended:
+			return errors.Join(d.update(ctx), endedAs(err))
+		case <-tick.C:
+			if h.serverGone() {
+				return errServerGone
+			}
+			if err := d.update(ctx); err != nil {
+				return err
+			}
+		case <-signals:
+			if time.Since(lastAsked) < sameAsking {
+				continue // a shell, a batch system and timeout(1) each send their own
+			}
+			asked, lastAsked = asked+1, time.Now()
+			if err := interrupted(ctx, h, id, d, asked); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// endedAs tells ways in which a sweep's workflow ends that the record does not.
+func endedAs(err error) error {
+	if err == nil || strings.Contains(err.Error(), "canceled") {
+		return nil // what was cancelled stands in the record as stopped
+	}
+	return fmt.Errorf("the sweep's workflow: %w", err)
+}
+
+// interrupted answers the asked-th Ctrl-C.
+func interrupted(ctx context.Context, h *host, id sweep.SweepID, d *display, asked int) error {
+	if !h.owner {
+		return &exitError{exitInterrupted, hinted{
+			errors.New("no longer watching; the sweep goes on"), fmt.Sprintf("`sweep cancel %s` ends it, `sweep wait %s` watches it again", id, id)}}
+	}
+	switch asked {
+	case 1:
+		d.say("stopping: trainers write checkpoints (Ctrl-C again ends them at once)")
+		err := workflows.Cancel(ctx, h.client, id)
+		if errors.Is(err, workflows.ErrNotRunning) {
+			return nil
+		}
+		return err
+	case 2:
+		d.say("ending trainers without a checkpoint (Ctrl-C again ends this process)")
+		return running.kill()
+	default:
+		os.Exit(exitInterrupted) // trainers die with it; what is on disk is enough to resume
+		return nil
+	}
+}
+
+// serveOthers keeps this process, which is the server, alive for sweeps that
+// were started from other shells.
+func serveOthers(ctx context.Context, h *host, talk io.Writer) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for said := false; ; said = true {
+		others, err := openSweeps(ctx, h)
+		if err != nil || len(others) == 0 {
+			return err
+		}
+		if !said {
+			fmt.Fprintf(talk, "still running sweeps of other shells: %s (Ctrl-C leaves them to be resumed)\n", strings.Join(others, ", "))
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// verdict is the exit status that the sweep's final state asks for.
+func verdict(ctx context.Context, p place, id sweep.SweepID) error {
+	r, err := p.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	info, err := r.Sweep(ctx, string(id))
+	if err != nil {
+		return err
+	}
+	n := info.Counts
+	switch {
+	case n.Completed == n.Trials:
+		return nil
+	case n.Completed+n.Failed == n.Trials:
+		return &exitError{exitFailed, hinted{fmt.Errorf("%d of %d trials failed", n.Failed, n.Trials), fmt.Sprintf("`sweep trials %s --state failed` says why", id)}}
+	}
+	left := n.Trials - n.Completed - n.Failed
+	return &exitError{exitInterrupted, hinted{fmt.Errorf("stopped with %d of %d trials left", left, n.Trials), fmt.Sprintf("`sweep resume %s` goes on", id)}}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep"
+	"sweep/privacy"
+	"sweep/results"
+)
+
+var frontierCommand = &cli.Command{
+	Name: "frontier", Usage: "print the best point at each epsilon, and plot them", ArgsUsage: "[SWEEP]",
+	Description: `Best means the highest mean accuracy over a point's repeats, of the averaged (EMA) weights
+after the last step; never the best epoch. How to read the table stands below it.`,
+	Flags: append([]cli.Flag{
+		&cli.StringFlag{Name: "svg", Usage: "also write the plot to `FILE`"},
+		&cli.StringFlag{Name: "png", Usage: "also write the plot to `FILE`"},
+		outputFlag,
+	}, placeFlags...),
+	Action: func(c *cli.Context) error {
+		return withReader(c, func(_ place, r *results.Reader) error {
+			info, err := findSweep(c, r)
+			if err != nil {
+				return err
+			}
+			f, err := r.Frontier(c.Context, info.ID)
+			if err != nil {
+				return err
+			}
+			for _, plot := range []struct {
+				path  string
+				write func(io.Writer) error
+			}{{c.String("svg"), f.WriteSVG}, {c.String("png"), f.WritePNG}} {
+				if plot.path == "" {
+					continue
+				}
+				if err := writeFile(plot.path, plot.write); err != nil {
+					return err
+				}
+			}
+			return printFrontier(c, f)
+		})
+	},
+}
+
+// showFrontier ends a sweep: table and plots beside the results file.
+func showFrontier(c *cli.Context, p place, id sweep.SweepID) error {
+	ctx := context.WithoutCancel(c.Context)
+	r, err := p.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := r.Frontier(ctx, id)
+	if err != nil || len(f.Points) == 0 {
+		return err
+	}
+	svg, png := filepath.Join(p.state, string(id)+".svg"), filepath.Join(p.state, string(id)+".png")
+	if err := writeFile(svg, f.WriteSVG); err != nil {
+		return err
+	}
+	if err := writeFile(png, f.WritePNG); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "plot      %s and .png\n\n", svg)
+	return printFrontier(c, f)
+}
+
+// writeFile writes a file that is whole or not there.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails once it is renamed
+	if err := write(tmp); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+func printFrontier(c *cli.Context, f results.Frontier) error {
+	l := listing{
+		headings: []string{"ε target", "ε spent", "accuracy %", "± std", "n", "best of", "σ", "best hyper-parameters"},
+		json: struct {
+			Schema int `json:"schema"`
+			results.Frontier
+		}{1, f},
+	}
+	for _, p := range f.Points {
+		l.rows = append(l.rows, frontierRow(p))
+	}
+	if err := l.print(c); err != nil {
+		return err
+	}
+	if format := c.String("output"); format == "json" || format == "csv" {
+		return nil // JSON carries the doubts; CSV must stay a table
+	}
+	w := c.App.Writer
+	fmt.Fprintf(w, "\nδ = %s, ε by %s, add/remove one example; accuracy of the averaged (EMA) weights after the last step\n", exact(f.Delta), f.Accountant)
+	if f.Composed != 0 {
+		fmt.Fprintf(w, "the whole search, composed: ε = %s\n", privacy.FormatEpsilon(float64(f.Composed), 4))
+	}
+	for _, doubt := range f.Doubts {
+		if _, err := fmt.Fprintf(w, "- %s\n", doubt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func frontierRow(p results.Point) []any {
+	target, spent := any("–"), "?"
+	if p.TargetEpsilon != 0 {
+		target = strings.Replace(exact(float64(p.TargetEpsilon)), "inf", "∞", 1)
+	}
+	if p.Epsilon != 0 {
+		spent = privacy.FormatEpsilon(float64(p.Epsilon), 4)
+	}
+	std := any("–")
+	if p.Std != nil {
+		std = fmt.Sprintf("%.2f", 100**p.Std)
+	}
+	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, p.N, p.BestOf, p.Params.Noise, hyper(p.Params)}
+}
+
+// hyper names a point's hyper-parameters but the noise.
+func hyper(p sweep.Params) string {
+	s := fmt.Sprintf("B=%d C=%s η=%s T=%d K=%d", p.Batch, exact(p.Clip), exact(p.LearnRate), p.Steps, p.AugMult)
+	if p.Augment != "" {
+		s += " " + string(p.Augment)
+	}
+	return s
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"sweep/results"
+	"sweep/workflows"
+	"sweep/workflows/devserver"
+)
+
+// namespace is where sweeps run on the embedded server.
+const namespace = "sweep"
+
+// drainGrace is how long trainers have to write a checkpoint when their worker
+// shuts down.
+const drainGrace = 30 * time.Second
+
+// A host is this process's part in running sweeps: its connection to Temporal
+// and, where the work is its own, the server, the record and the workers.
+type host struct {
+	place
+	client    client.Client
+	namespace string
+	uiURL     string
+	owner     bool // this process runs the embedded server and the workers
+	cluster   bool // Temporal is somebody else's
+	serverPID int  // of the process that runs the embedded server
+
+	closers []func() error
+}
+
+// A role says what of the work a process takes on.
+type role struct {
+	record  bool // serve the results file
+	train   bool
+	atOnce  int      // trials at a time; 0 is one for each GPU, or for each core
+	gpus    []string // as CUDA_VISIBLE_DEVICES names them
+	queue   string   // task queue of the trials
+	logger  *slog.Logger
+	trouble func(string) // is told of what a person must mend
+	uiPort  int
+}
+
+// configured reports whether the environment names a Temporal cluster, by
+// address or by a profile of Temporal's own configuration.
+func configured() bool {
+	return os.Getenv("TEMPORAL_ADDRESS") != "" || os.Getenv("TEMPORAL_PROFILE") != "" || os.Getenv("TEMPORAL_CONFIG_FILE") != ""
+}
+
+// openHost connects to the cluster that the environment names, to the embedded
+// server of another process on the same results file, or else runs one itself.
+func openHost(ctx context.Context, p place, r role) (*host, error) {
+	if configured() {
+		return openCluster(ctx, p, r)
+	}
+	for {
+		h, err := runEmbedded(ctx, p, r)
+		if !errors.Is(err, devserver.ErrInUse) {
+			return h, err
+		}
+		h, err = joinEmbedded(ctx, p, r)
+		if !errors.Is(err, devserver.ErrNotRunning) {
+			return h, err
+		}
+	}
+}
+
+// openCluster connects to a Temporal cluster and serves the record there.
+func openCluster(ctx context.Context, p place, r role) (*host, error) {
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return nil, hinted{fmt.Errorf("temporal configuration: %w", err), "TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS_* override the file"}
+	}
+	h := &host{place: p, cluster: true, namespace: options.Namespace}
+	if h.namespace == "" {
+		h.namespace = client.DefaultNamespace
+	}
+	if err := h.dial(ctx, options, r); err != nil {
+		return nil, hinted{fmt.Errorf("temporal at %s: %w", options.HostPort, err), "unset TEMPORAL_ADDRESS and TEMPORAL_PROFILE to use the embedded server"}
+	}
+	if err := h.work(ctx, r); err != nil {
+		return nil, errors.Join(err, h.close(ctx))
+	}
+	return h, nil
+}
+
+// joinEmbedded connects to the server of another process of this user.
+func joinEmbedded(ctx context.Context, p place, r role) (*host, error) {
+	info, err := devserver.WaitRunning(ctx, p.state)
+	if err != nil {
+		return nil, err
+	}
+	options, err := info.ClientOptions(p.state)
+	if err != nil {
+		return nil, err
+	}
+	h := &host{place: p, namespace: namespace, uiURL: info.UIURL, serverPID: info.PID}
+	return h, h.dial(ctx, options, r)
+}
+
+// runEmbedded runs server, record and workers in this process.
+func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
+	server, err := devserver.Start(ctx, devserver.Options{
+		Dir: p.state, Namespace: namespace, SearchAttributes: workflows.SearchAttributes(),
+		UI: true, UIPort: r.uiPort, Logger: r.logger, OnTrouble: r.trouble,
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &host{place: p, namespace: namespace, uiURL: server.Info().UIURL, owner: true, serverPID: os.Getpid()}
+	h.closers = append(h.closers, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+		defer cancel()
+		return server.Stop(ctx)
+	})
+	if err := h.dial(ctx, server.ClientOptions(), r); err != nil {
+		return nil, errors.Join(err, h.close(ctx))
+	}
+	// Attempts of a process that died are failed at once, not after a minute
+	// without heartbeat. This comes before the workers, which make new ones.
+	if _, err := devserver.Reap(ctx, h.client, h.namespace, devserver.DeadHere); err != nil {
+		return nil, errors.Join(err, h.close(ctx))
+	}
+	r.record, r.train = true, true
+	if err := h.work(ctx, r); err != nil {
+		return nil, errors.Join(err, h.close(ctx))
+	}
+	return h, nil
+}
+
+func (h *host) dial(ctx context.Context, o client.Options, r role) (err error) {
+	o.Identity = devserver.Identity("sweep")
+	o.Logger = sdklog.NewStructuredLogger(r.logger)
+	if h.client, err = client.DialContext(ctx, o); err != nil {
+		return err
+	}
+	h.closers = append(h.closers, func() error { h.client.Close(); return nil })
+	return nil
+}
+
+// work starts the workers of the role.
+func (h *host) work(ctx context.Context, r role) error {
+	if r.record {
+		store, err := results.Open(ctx, h.db)
+		if err != nil {
+			return err
+		}
+		h.closers = append(h.closers, store.Close)
+		w := workflows.NewRecordWorker(h.client, devserver.Identity("results"), h.queue(), &workflows.RecordActivities{
+			Results: record{store}, Spool: h.spool(), EnterFile: enterer(store),
+		})
+		if err := h.start(w); err != nil {
+			return err
+		}
+	}
+	if err := h.start(workflows.NewSweepWorker(h.client, devserver.Identity("sweep"))); err != nil {
+		return err
+	}
+	if !r.train {
+		return nil
+	}
+	return h.start(h.trainWorker(r))
+}
+
+func (h *host) trainWorker(r role) worker.Worker {
+	atOnce, threads := shares(r)
+	return workflows.NewTrainWorker(h.client, r.queue, &workflows.TrainActivities{
+		Launch: launch, Devices: workflows.NewDevices(r.gpus, threads),
+		Spool: h.spool(), DataDir: h.data, Worker: devserver.Identity("train"),
+	}, atOnce, drainGrace)
+}
+
+// shares is how many trials run at once, and how many threads each has.
+func shares(r role) (atOnce, threads int) {
+	cores := runtime.GOMAXPROCS(0)
+	switch {
+	case r.atOnce > 0:
+		atOnce = r.atOnce
+	case len(r.gpus) > 0:
+		atOnce = len(r.gpus)
+	default:
+		atOnce = cores // trials side by side use cores better than threads within one
+	}
+	return atOnce, max(1, cores/atOnce)
+}
+
+// start runs w until the host is closed.
+func (h *host) start(w worker.Worker) error {
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	h.closers = append(h.closers, func() error { w.Stop(); return nil })
+	return nil
+}
+
+// queue is the task queue of this results file.
+func (h *host) queue() string { return workflows.ResultsQueue(h.record()) }
+
+// close stops what this process started, the last first: training, workflows,
+// record, connection, server.
+func (h *host) close(context.Context) error {
+	var all error
+	for _, closer := range slices.Backward(h.closers) {
+		all = errors.Join(all, closer())
+	}
+	h.closers = nil
+	return all
+}
+
+// serverGone reports whether the process that ran the embedded server has ended.
+func (h *host) serverGone() bool {
+	if h.cluster || h.owner {
+		return false
+	}
+	info, err := devserver.Running(h.state)
+	return errors.Is(err, devserver.ErrNotRunning) || err == nil && info.PID != h.serverPID
+}
+
+// openLog opens the log of this results file's servers and workers.
+func openLog(p place) (*slog.Logger, func() error, error) {
+	if err := os.MkdirAll(p.state, 0o700); err != nil {
+		return nil, nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(p.state, "sweep.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: slog.LevelWarn})), file.Close, nil
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/urfave/cli/v2"
+)
+
+// outputFlag is on every command that lists something.
+var outputFlag = &cli.StringFlag{
+	Name: "output", Aliases: []string{"o"}, Value: "table",
+	Usage: "print as `FORMAT`: table, json, csv or md; json has a stable schema",
+}
+
+// A listing is something to print as a table. Headings carry the units.
+type listing struct {
+	headings []string
+	rows     [][]any // strings, ints, floats; nil is an empty cell
+	json     any     // what -o json prints
+}
+
+// print writes l to standard output in the format that -o asks for.
+func (l listing) print(c *cli.Context) error {
+	w := c.App.Writer
+	switch format := c.String("output"); format {
+	case "json":
+		return printJSON(w, l.json)
+	case "csv":
+		return l.csv(w)
+	case "md":
+		_, err := fmt.Fprintln(w, l.pretty(plain).RenderMarkdown())
+		return err
+	case "table", "": // "" on commands without the flag, which end with a table
+		_, err := fmt.Fprintln(w, l.pretty(plain).Render())
+		return err
+	default:
+		return usagef("-o %s: the formats are table, json, csv and md", format)
+	}
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (l listing) csv(w io.Writer) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(l.headings); err != nil {
+		return err
+	}
+	for _, row := range l.rows {
+		fields := make([]string, len(row))
+		for i, v := range row {
+			fields[i] = exact(v)
+		}
+		if err := out.Write(fields); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func (l listing) pretty(show func(any) string) table.Writer {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	t.Style().Options.DrawBorder = false
+	t.Style().Options.SeparateColumns = false
+	var configs []table.ColumnConfig
+	header := make(table.Row, len(l.headings))
+	for i, h := range l.headings {
+		header[i] = h
+		if l.numeric(i) {
+			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(header)
+	for _, row := range l.rows {
+		cells := make(table.Row, len(row))
+		for i, v := range row {
+			cells[i] = show(v)
+		}
+		t.AppendRow(cells)
+	}
+	return t
+}
+
+func (l listing) numeric(column int) bool {
+	for _, row := range l.rows {
+		switch row[column].(type) {
+		case int, int64, float64, nil:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// plain shows a value to a person.
+func plain(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'g', 6, 64)
+	}
+	return exact(v)
+}
+
+// exact shows a value to a program.
+func exact(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case float64:
+		if math.IsInf(v, 1) {
+			return "inf"
+		}
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// jsonFloat is a number that may be infinite or missing, which JSON has no word for.
+type jsonFloat float64
+
+func (f jsonFloat) MarshalJSON() ([]byte, error) {
+	switch v := float64(f); {
+	case math.IsInf(v, 1):
+		return []byte(`"inf"`), nil
+	case math.IsNaN(v):
+		return []byte("null"), nil
+	default:
+		return json.Marshal(v)
+	}
+}

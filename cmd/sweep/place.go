@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep/results"
+	"sweep/trainerplugin/dataset"
+	"sweep/workflows/spool"
+)
+
+// A place is where this command's files are.
+type place struct {
+	db    string // the results file
+	state string // its folder: Temporal's state, trials' files, logs
+	data  string // data sets
+}
+
+var placeFlags = []cli.Flag{
+	&cli.StringFlag{Name: "db", Value: "results.db", EnvVars: []string{"SWEEP_DB"}, Usage: "results `FILE`; everything else that sweep keeps lies in a folder beside it"},
+	&cli.StringFlag{Name: "data-dir", EnvVars: []string{"SWEEP_DATA_DIR"}, Usage: "`FOLDER` of data sets", DefaultText: dataset.DefaultDir()},
+}
+
+func placeOf(c *cli.Context) (place, error) {
+	db, err := filepath.Abs(c.String("db"))
+	if err != nil {
+		return place{}, err
+	}
+	data := c.String("data-dir")
+	if data == "" {
+		data = dataset.DefaultDir()
+	}
+	data, err = filepath.Abs(data)
+	return place{db: db, state: strings.TrimSuffix(db, ".db") + ".d", data: data}, err
+}
+
+// spool is where trials leave their files.
+func (p place) spool() spool.Folder { return spool.Folder(filepath.Join(p.state, "trials")) }
+
+// record names the results file among those that a cluster may serve.
+func (p place) record() string {
+	host, _ := os.Hostname() // without one the path alone must do
+	sum := sha256.Sum256([]byte(host + "\x00" + p.db))
+	return hex.EncodeToString(sum[:6])
+}
+
+// reader opens the results file for reading.
+func (p place) reader(ctx context.Context) (*results.Reader, error) {
+	r, err := results.OpenReader(ctx, p.db)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &exitError{exitNotFound, hinted{err, "`sweep start FILE` makes it; --db names another"}}
+	}
+	return r, err
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep"
+	"sweep/privacy"
+	"sweep/results"
+	"sweep/search"
+	"sweep/sweeps"
+	"sweep/workflows"
+)
+
+var startCommand = &cli.Command{
+	Name:      "start",
+	Usage:     "run a sweep file, and end with its frontier",
+	ArgsUsage: "FILE",
+	Description: `Runs every trial of FILE and prints the epsilon/accuracy frontier. Without a configured
+Temporal cluster it runs an embedded server, its web UI and a worker in this process.
+
+Starting the same file again joins the sweep that runs, or resumes it. A changed file under
+the same name extends it: what is new is run. Ctrl-C once lets trainers write checkpoints
+and stops; twice ends them at once.`,
+	Flags: append([]cli.Flag{
+		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "start it in the background and return"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "extend a sweep without asking"},
+	}, hostFlags...),
+	Action: func(c *cli.Context) error {
+		s, err := readSweepFile(c)
+		if err != nil {
+			return err
+		}
+		return startSweep(c, s)
+	},
+}
+
+// hostFlags are on commands whose process may run trials.
+var hostFlags = append([]cli.Flag{
+	&cli.IntFlag{Name: "at-once", Usage: "run up to `N` trials at a time in this process", DefaultText: "one for each GPU, or for each core"},
+	&cli.StringFlag{Name: "gpus", EnvVars: []string{"SWEEP_GPUS"}, Usage: "`LIST` of GPUs to train on, as in CUDA_VISIBLE_DEVICES", DefaultText: "none: the CPU"},
+	&cli.IntFlag{Name: "ui-port", Usage: "`PORT` of the Temporal UI on 127.0.0.1", DefaultText: "8233, or a free one"},
+}, placeFlags...)
+
+// readSweepFile parses the command's one argument.
+func readSweepFile(c *cli.Context) (*search.Sweep, error) {
+	if c.NArg() != 1 {
+		return nil, usagef("%s wants one sweep file, and was given %d arguments", c.Command.Name, c.NArg())
+	}
+	file := c.Args().First()
+	text, err := readFile(file)
+	if err != nil {
+		return nil, &exitError{exitUsage, hinted{err, "`sweep recipes` lists the files that come with sweep"}}
+	}
+	return search.Parse(file, text)
+}
+
+// readFile reads a sweep file, or the one of that name that comes with sweep.
+func readFile(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return text, err
+	}
+	if built, builtErr := fs.ReadFile(sweeps.FS, strings.TrimPrefix(file, "sweeps/")); builtErr == nil {
+		return built, nil
+	}
+	return nil, err
+}
+
+// startSweep runs s, or goes on with it.
+func startSweep(c *cli.Context, s *search.Sweep) error {
+	ctx := c.Context
+	p, err := placeOf(c)
+	if err != nil {
+		return err
+	}
+	id, err := sweepFor(ctx, p, s)
+	if err != nil {
+		return err
+	}
+	// Calibration errors are the file's; they are told before anything starts.
+	for _, err := range s.Trials(privacy.CalibrateNoise) {
+		if err != nil {
+			return err
+		}
+	}
+	if c.Bool("detach") && !configured() {
+		if err := spawnServer(ctx, c, p); err != nil {
+			return err
+		}
+	}
+	return runSweep(c, p, id, s, c.Args().First())
+}
+
+// sweepFor is the id under which s runs: its own, or that of the sweep of its
+// name which it extends.
+func sweepFor(ctx context.Context, p place, s *search.Sweep) (sweep.SweepID, error) {
+	r, err := results.OpenReader(ctx, p.db)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.ID(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	old, err := r.FindByName(ctx, s.Name)
+	if errors.Is(err, sweep.ErrNotFound) {
+		return s.ID(), nil
+	}
+	if err != nil || old.ID == s.ID() {
+		return s.ID(), err
+	}
+	before, err := search.Parse(old.File, []byte(old.Text))
+	if err != nil {
+		return "", fmt.Errorf("the file that sweep %s was started with: %w", old.ID, err)
+	}
+	if err := search.Extends(before, s); err != nil {
+		return "", &exitError{exitUsage, err}
+	}
+	return old.ID, nil
+}
+
+// sweepInput is what the sweep's workflow is told.
+func sweepInput(h *host, id sweep.SweepID, s *search.Sweep) workflows.SweepInput {
+	in := workflows.SweepInput{
+		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.TrainQueue,
+		Parallel: min(max(s.Run.Parallel, 1), workflows.MaxParallel), Priority: s.Run.Priority,
+		Settings: workflows.Settings{
+			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
+			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout,
+		},
+	}
+	if s.Trainer != nil {
+		in.Settings.Trainer = workflows.Trainer{Command: s.Trainer.Command, SHA256: s.Trainer.SHA256}
+	}
+	return in
+}
+
+// enterer enters sweep files into a record: parses them and adds their trials.
+func enterer(store *results.Store) func(context.Context, workflows.Submission) (workflows.Entered, error) {
+	return func(ctx context.Context, sub workflows.Submission) (workflows.Entered, error) {
+		s, err := search.Parse(sub.File, []byte(sub.Text))
+		if err != nil {
+			return workflows.Entered{}, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
+		}
+		added, err := store.AddSweep(ctx, sweepRecord(sub.Sweep, sub.File, s), trialRecords(s))
+		return workflows.Entered{New: added.New, Known: added.Known, Reused: added.Reused, Gone: added.Gone}, err
+	}
+}
+
+func sweepRecord(id sweep.SweepID, file string, s *search.Sweep) results.SweepRecord {
+	return results.SweepRecord{
+		ID: id, Name: s.Name, File: file, Text: s.Text, Accountant: s.Privacy.Accountant,
+		Delta: s.Privacy.Delta, Disclosure: s.Disclosure, Versions: versions(),
+	}
+}
+
+// trialRecords yields s's trials in the record's terms.
+func trialRecords(s *search.Sweep) func(yield func(results.TrialRecord, error) bool) {
+	return func(yield func(results.TrialRecord, error) bool) {
+		for t, err := range s.Trials(privacy.CalibrateNoise) {
+			r := results.TrialRecord{
+				Params: t.Params, Index: t.Index, Repeat: t.Repeat, Label: t.Label,
+				TargetEpsilon: t.Target.Epsilon, Delta: t.Target.Delta,
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// record is a results.Store in the workflows' terms.
+type record struct{ *results.Store }
+
+func (r record) MarkSweep(ctx context.Context, id sweep.SweepID, state string) error {
+	return r.SetSweepState(ctx, id, results.SweepState(state), "")
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep/results"
+	"sweep/workflows/devserver"
+)
+
+var statusCommand = &cli.Command{
+	Name: "status", Usage: "say how a sweep stands: trials by state, what runs, how long it will take", ArgsUsage: "[SWEEP]",
+	Description: "Without SWEEP it is the newest one. A sweep may be named by its name, its id or the start of its id.",
+	Flags:       append([]cli.Flag{outputFlag}, placeFlags...),
+	Action: func(c *cli.Context) error {
+		return withReader(c, func(p place, r *results.Reader) error {
+			info, err := findSweep(c, r)
+			if err != nil {
+				return err
+			}
+			progress, err := r.Progress(c.Context, info.ID)
+			if err != nil {
+				return err
+			}
+			return printStatus(c, p, info, progress)
+		})
+	},
+}
+
+// withReader opens the results file for reading and calls do.
+func withReader(c *cli.Context, do func(place, *results.Reader) error) error {
+	p, err := placeOf(c)
+	if err != nil {
+		return err
+	}
+	r, err := p.reader(c.Context)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(p, r), r.Close())
+}
+
+func printStatus(c *cli.Context, p place, info results.SweepInfo, progress results.Progress) error {
+	server, err := devserver.Running(p.state)
+	served := err == nil || configured()
+	l := listing{
+		headings: []string{"trial", "step", "steps", "accuracy %", "running for", "attempt", "what varies"},
+		json: map[string]any{
+			"schema": 1, "sweep": info, "progress": progress, "served": served, "temporal_ui": server.UIURL, "results": p.db, "trials": runningJSON(progress),
+		},
+	}
+	for _, t := range progress.Running {
+		var accuracy any
+		if t.Accuracy != nil {
+			accuracy = round2(100 * *t.Accuracy)
+		}
+		l.rows = append(l.rows, []any{string(t.ID), t.Step, t.Steps, accuracy, time.Since(t.Started).Round(time.Second).String(), t.Attempt, t.Label})
+	}
+	if c.String("output") != "table" {
+		return l.print(c)
+	}
+	w := c.App.Writer
+	fmt.Fprintf(w, "%s  %s%s\n", info.ID, info.State, because(info, served))
+	n := info.Counts
+	fmt.Fprintf(w, "%d trials: %d completed, %d running, %d pending, %d stopped, %d failed\n", n.Trials, n.Completed, n.Running, n.Pending, n.Stopped, n.Failed)
+	if eta := etaOf(progress); eta > 0 {
+		fmt.Fprintf(w, "about %s left at %.3g s a trial\n", eta.Round(time.Second), progress.SecondsPerTrial)
+	}
+	fmt.Fprintf(w, "results   %s\n", p.db)
+	if server.UIURL != "" {
+		fmt.Fprintf(w, "temporal  %s\n", server.UIURL)
+	}
+	if len(l.rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return l.print(c)
+}
+
+// runningJSON is the trials that run, each with its state.
+func runningJSON(p results.Progress) []map[string]any {
+	all := []map[string]any{}
+	for _, t := range p.Running {
+		all = append(all, map[string]any{"id": t.ID, "state": "running", "label": t.Label, "step": t.Step, "steps": t.Steps, "attempt": t.Attempt})
+	}
+	return all
+}
+
+// because says why a sweep is in its state, if that is not plain.
+func because(info results.SweepInfo, served bool) string {
+	switch info.State {
+	case results.Created, results.Running, results.Paused, results.Stopping:
+		if !served {
+			return fmt.Sprintf(", but no process runs it: `sweep resume %s` goes on", info.ID)
+		}
+	}
+	if info.Reason != "" {
+		return ": " + info.Reason
+	}
+	return ""
+}
+
+// etaOf is about how long the rest of a sweep will take, 0 if there is nothing
+// to go by.
+func etaOf(p results.Progress) time.Duration {
+	left := p.Pending + p.Counts.Running
+	if p.SecondsPerTrial == 0 || left == 0 {
+		return 0
+	}
+	return time.Duration(p.SecondsPerTrial * float64(left) / float64(max(1, len(p.Running))) * float64(time.Second))
+}
+
+var listCommand = &cli.Command{
+	Name: "list", Aliases: []string{"ls"}, Usage: "list the sweeps of the results file, the newest first",
+	Flags: append([]cli.Flag{outputFlag}, placeFlags...),
+	Action: func(c *cli.Context) error {
+		return withReader(c, func(_ place, r *results.Reader) error {
+			all, err := r.Sweeps(c.Context)
+			if err != nil {
+				return err
+			}
+			l := listing{
+				headings: []string{"sweep", "state", "trials", "completed", "failed", "started (UTC)", "file"},
+				json:     map[string]any{"schema": 1, "sweeps": all},
+			}
+			for _, s := range all {
+				l.rows = append(l.rows, []any{
+					string(s.ID), string(s.State), s.Counts.Trials, s.Counts.Completed, s.Counts.Failed, s.Created.Format("2006-01-02 15:04"), s.File,
+				})
+			}
+			return l.print(c)
+		})
+	},
+}

@@ -1,0 +1,76 @@
+package workflows
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"sweep/trainerplugin"
+)
+
+// A Beat is an attempt's heartbeat.
+type Beat struct {
+	Step, Steps int
+	Accuracy    float64 // the last evaluation's
+	Checkpoint  string  // the last one's file name
+}
+
+// A pulse keeps an attempt's heartbeat going, also while its trainer is silent:
+// loading data or compiling a model may take minutes.
+type pulse struct {
+	mu   sync.Mutex
+	beat Beat
+}
+
+// keep sends heartbeats until ctx ends. It cancels the attempt when the server
+// asks for it or no longer knows it, when the server has not answered for as
+// long as it takes to call a worker lost, and when the worker shuts down.
+func (p *pulse) keep(ctx context.Context, cancel context.CancelCauseFunc, send func(context.Context, Beat) error, stopping <-chan struct{}) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	answered := time.Now()
+	for {
+		err := send(ctx, p.now())
+		switch {
+		case err == nil:
+			answered = time.Now()
+		case temporal.IsCanceledError(err), isGone(err):
+			cancel(err)
+		case time.Since(answered) > heartbeatTimeout:
+			cancel(errCutOff)
+		}
+		select {
+		case <-tick.C:
+		case <-stopping:
+			cancel(errDraining)
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *pulse) now() Beat {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.beat
+}
+
+// event notes what a trainer reports and returns the beat that tells of it.
+func (p *pulse) event(e trainerplugin.Event) Beat {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := e.(type) {
+	case trainerplugin.Started:
+		p.beat.Step, p.beat.Checkpoint = e.Step, e.Checkpoint
+	case trainerplugin.Progress:
+		p.beat.Step = e.Step
+	case trainerplugin.Evaluation:
+		p.beat.Step, p.beat.Accuracy = e.Step, e.Accuracy
+	case trainerplugin.Checkpoint:
+		p.beat.Checkpoint = e.File
+	}
+	return p.beat
+}
