@@ -11,7 +11,8 @@
 // server's schema, which Temporal does not migrate on SQLite: a release with
 // another schema starts from an empty file and leaves the old one alone.
 //
-// The package brings in the whole Temporal server (a binary of some 200 MB), so
+// It runs on Linux and on other Unixes, where less can be told about dead
+// processes. It brings in the whole Temporal server (a binary of some 200 MB), so
 // nothing but the command should import it.
 package devserver
 
@@ -34,7 +35,7 @@ import (
 
 // Options says how to run a server. Dir and Namespace are required.
 type Options struct {
-	Dir       string        // state folder, made with mode 0700; one server at a time runs in it
+	Dir       string        // state folder, made with (or set to) mode 0700; one server at a time runs in it
 	Namespace string        // made at the first start, kept afterwards
 	Retention time.Duration // how long closed workflows stay; 0 is 30 days, else at least an hour
 

@@ -16,7 +16,7 @@ func checkFreeSpace(dir string) error {
 	if err := syscall.Statfs(dir, &stat); err != nil {
 		return fmt.Errorf("ask for the free space of %s: %w", dir, err)
 	}
-	return enoughSpace(dir, stat.Bavail*uint64(stat.Bsize))
+	return enoughSpace(dir, uint64(stat.Bavail)*uint64(stat.Bsize))
 }
 
 func enoughSpace(dir string, free uint64) error {

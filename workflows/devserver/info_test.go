@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +86,18 @@ func TestWaitRunningEndsWithContext(t *testing.T) {
 	defer cancel()
 	if _, err := WaitRunning(ctx, dir); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
+	}
+}
+
+func TestLockOutlivesItsReferences(t *testing.T) {
+	dir := t.TempDir()
+	held(t, dir)
+	for range 5 {
+		runtime.GC() // finalizers and cleanups run after it
+		time.Sleep(time.Millisecond)
+	}
+	if locked, err := folderLocked(dir); !locked || err != nil {
+		t.Errorf("locked: %v, %v; want it held until the process ends", locked, err)
 	}
 }
 
