@@ -134,6 +134,7 @@ func TestAxisValues(t *testing.T) {
 		{"learning_rate", "{log: {min: 0.5, max: 8, num: 5}}", []any{0.5, 1.0, 2.0, 4.0, 8.0}},
 		{"learning_rate", "{log: {min: 1e-3, max: 1, num: 4}}", []any{0.001, 0.01, 0.1, 1.0}},
 		{"learning_rate", "{log: {min: 0.3, max: 0.7, num: 2}}", []any{0.3, 0.7}},
+		{"learning_rate", "{log: {min: 0.1234567890123456, max: 0.7654321098765432, num: 2}}", []any{0.1234567890123456, 0.7654321098765432}},
 		{"learning_rate", "{lin: {min: 0.1, max: 0.7, num: 7}}", []any{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7}},
 		{"learning_rate", "{range: {from: 0.1, to: 0.5, step: 0.1}}", []any{0.1, 0.2, 0.3, 0.4, 0.5}},
 		{"learning_rate", "{range: {from: 1, to: 1, step: 1}}", []any{1.0}},
