@@ -119,10 +119,11 @@ func compare(ctx context.Context, db *sql.DB, id sweep.SweepID, trials iter.Seq2
 	return added, nil
 }
 
-// findTrial looks a trial up, and whether a sweep lists it.
+// findTrial looks a trial up, and whether a sweep lists it. (As an outer join
+// SQLite would compile it anew for each trial.)
 const findTrial = `
-	SELECT t.key, t.state, st.sweep IS NOT NULL
-	FROM trials t LEFT JOIN sweep_trials st ON st.trial = t.key AND st.sweep = ? WHERE t.id = ?`
+	SELECT t.key, t.state, EXISTS (SELECT 1 FROM sweep_trials WHERE sweep = ?1 AND trial = t.key)
+	FROM trials t WHERE t.id = ?2`
 
 // found is what the record knows of a trial; its zero value is nothing.
 type found struct {

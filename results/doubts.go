@@ -5,39 +5,41 @@ import (
 	"fmt"
 	"math"
 
+	"sweep"
 	"sweep/privacy"
 )
 
-// survey is what doubts about a sweep's frontier depend on, over its completed
-// trials.
+// survey is what doubts about a sweep's frontier depend on.
 type survey struct {
-	points       int  // with a completed repeat
-	single       int  // of them, with one completed repeat
-	short        int  // of them, with fewer repeats than the best-measured point
-	seeded       int  // trials with seeded noise
-	restarted    int  // trials charged more steps than they have
-	unpriced     int  // trials without an epsilon
-	gone         int  // trials that the file lists no more
-	onTest       bool // accuracy was measured on the test part
-	onValidation bool
+	points    int // with a completed repeat
+	single    int // of them, with one
+	short     int // of them, with fewer than the most
+	unpriced  int // completed trials without an epsilon
+	restarted int // completed trials that were charged steps made again with fresh noise
+	gone      int // completed trials that the file lists no more
 }
 
-func surveyOf(ctx context.Context, q queryer, sweepKey int64) (s survey, err error) {
-	err = q.QueryRowContext(ctx, `
-		WITH done AS (
-			SELECT t.point, t.noise = 'seeded' AS seeded, e.steps > t.steps AS restarted, c.epsilon IS NULL AS unpriced, st.gone,
-				t.validation_examples > 0 AS validated
-			FROM sweeps s JOIN sweep_trials st ON st.sweep = s.key JOIN trials t ON t.key = st.trial
-			LEFT JOIN privacy_events e ON e.trial = t.key
-			LEFT JOIN costs c ON c.trial = t.key AND c.delta = st.delta AND c.accountant = s.accountant
-			WHERE s.key = ? AND st.state = 'completed'
-		), counted AS (SELECT count(*) AS n FROM done GROUP BY point)
-		SELECT
-			(SELECT count(*) FROM counted), (SELECT count(*) FROM counted WHERE n = 1),
-			(SELECT count(*) FROM counted WHERE n < (SELECT max(n) FROM counted)),
-			coalesce(sum(seeded), 0), coalesce(sum(restarted), 0), coalesce(sum(unpriced), 0), coalesce(sum(gone), 0),
-			coalesce(max(NOT validated), 0), coalesce(max(validated), 0)
-		FROM done`, sweepKey).Scan(&s.points, &s.single, &s.short, &s.seeded, &s.restarted, &s.unpriced, &s.gone, &s.onTest, &s.onValidation)
+func surveyOf(ctx context.Context, q queryer, sweepKey int64, points []Point) (survey, error) {
+	s := survey{points: len(points)}
+	most := 0
+	for _, p := range points {
+		most = max(most, p.N)
+	}
+	for _, p := range points {
+		s.unpriced += p.unpriced
+		if p.N == 1 {
+			s.single++
+		}
+		if p.N < most {
+			s.short++
+		}
+	}
+	err := q.QueryRowContext(ctx, `
+		SELECT (
+			SELECT count(*) FROM privacy_events e JOIN sweep_trials st ON st.trial = e.trial AND st.sweep = ?1
+			WHERE e.repeated > 0 AND st.state = 'completed'
+		), (SELECT count(*) FROM sweep_trials WHERE sweep = ?1 AND gone = 1 AND state = 'completed')`,
+		sweepKey).Scan(&s.restarted, &s.gone)
 	return s, err
 }
 
@@ -50,12 +52,17 @@ func (f *Frontier) doubts(s survey) []string {
 		}
 	}
 	f.sayCost(say)
-	say(s.onValidation, "accuracy is measured on the validation split, which also chose the points: expect a little less on the test split")
-	say(s.onTest, "accuracy is measured on the test split, which also chose the points: it flatters them, and says less of new data")
+	splits, seeded := map[sweep.Split]bool{}, false
+	for _, p := range f.Points {
+		splits[p.Params.EvaluatedOn()] = true
+		seeded = seeded || p.Params.NoiseFrom == sweep.Seeded
+	}
+	say(splits[sweep.Validation], "accuracy is measured on the validation split, which also chose the points: expect a little less on the test split")
+	say(splits[sweep.Test], "accuracy is measured on the test split, which also chose the points: it flatters them, and says less of new data")
 	say(s.points > 0 && s.single == s.points, "each point was run with one seed: differences between points may be the seeds'")
 	say(s.single > 0 && s.single < s.points, "only one seed for %s: the accuracy may be that seed's", plural(s.single, "point"))
 	say(s.short > s.single && s.single < s.points, "fewer completed repeats than others for %s", plural(s.short, "point"))
-	say(s.seeded > 0, "noise is seeded: whoever knows the sweep file can subtract it, and against them epsilon promises nothing")
+	say(seeded, "noise is seeded: whoever knows the sweep file can subtract it, and against them epsilon promises nothing")
 	say(s.restarted > 0, "%s started over with fresh noise: the repeated steps are charged", plural(s.restarted, "trial"))
 	say(s.unpriced > 0, "no epsilon is recorded for %s", plural(s.unpriced, "trial"))
 	say(s.gone > 0, "results of %s are included that the newest version of the sweep's file does not ask for", plural(s.gone, "trial"))

@@ -46,7 +46,8 @@ type Point struct {
 	N             int           `json:"n"`                       // repeats
 	BestOf        int           `json:"best_of_trials"`          // completed trials that it is the best of
 	Dominated     bool          `json:"dominated,omitempty"`     // another point is as accurate for less epsilon
-	trial         int64
+	trial         int64         // key of one of its repeats
+	unpriced      int           // repeats without an epsilon
 }
 
 // A Dot is a point in the plane of a plot.
@@ -83,7 +84,7 @@ func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 		return f, err
 	}
 	points, err := gather(ctx, tx, scanPoint, `
-		SELECT point, trial, coalesce(target_epsilon, 0), coalesce(epsilon, 0), delta, n, accuracy, accuracy_std
+		SELECT point, trial, coalesce(target_epsilon, 0), coalesce(epsilon, 0), delta, n, unpriced, accuracy, accuracy_std
 		FROM point_results WHERE sweep = ?`, key)
 	if err != nil {
 		return f, err
@@ -102,14 +103,14 @@ func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 			return f, err
 		}
 	}
-	s, err := surveyOf(ctx, tx, key)
+	s, err := surveyOf(ctx, tx, key, points)
 	f.Doubts = f.doubts(s)
 	return f, err
 }
 
 func scanPoint(rows *sql.Rows) (p Point, err error) {
 	var std sql.Null[float64]
-	err = rows.Scan(&p.ID, &p.trial, &p.TargetEpsilon, &p.Epsilon, &p.Delta, &p.N, &p.Accuracy, &std)
+	err = rows.Scan(&p.ID, &p.trial, &p.TargetEpsilon, &p.Epsilon, &p.Delta, &p.N, &p.unpriced, &p.Accuracy, &std)
 	if std.Valid {
 		p.Std = &std.V
 		low, high := meanInterval(p.Accuracy, std.V, p.N)

@@ -101,30 +101,30 @@ func recount(ctx context.Context, tx *sql.Tx, prices priceList, a privacy.Accoun
 // Seeded noise is one stream whatever happens, so its trials are charged the
 // furthest step once.
 func charge(ctx context.Context, tx *sql.Tx, prices priceList, trial int64) error {
-	event, err := eventOf(ctx, tx, trial)
-	if err != nil {
+	event, repeated, err := eventOf(ctx, tx, trial)
+	if err != nil || event.Steps == 0 {
 		return err
-	}
-	if event.Steps == 0 {
-		return nil
 	}
 	text, err := privacy.MarshalEvent(event)
 	if err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `
-		INSERT INTO privacy_events (trial, steps, event) VALUES (?, ?, ?)
-		ON CONFLICT DO UPDATE SET steps = excluded.steps, event = excluded.event`, trial, event.Steps, string(text)); err != nil {
+		INSERT INTO privacy_events (trial, steps, repeated, event) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET steps = excluded.steps, repeated = excluded.repeated, event = excluded.event`,
+		trial, event.Steps, repeated, string(text)); err != nil {
 		return err
 	}
 	return prices.price(ctx, tx, trial)
 }
 
-func eventOf(ctx context.Context, q queryer, trial int64) (privacy.DPSGD, error) {
+// eventOf is what charge writes down, and how many of its steps were made again
+// with fresh noise.
+func eventOf(ctx context.Context, q queryer, trial int64) (event privacy.DPSGD, repeated int, err error) {
 	var p sweep.Params
 	var state sweep.State
 	var sum, furthest int
-	err := q.QueryRowContext(ctx, `
+	err = q.QueryRowContext(ctx, `
 		SELECT t.batch_size, t.train_examples, t.noise_multiplier, t.noise, t.steps, t.state,
 			coalesce(sum(a.furthest), 0), coalesce(max(a.furthest), 0)
 		FROM trials t LEFT JOIN (
@@ -133,16 +133,16 @@ func eventOf(ctx context.Context, q queryer, trial int64) (privacy.DPSGD, error)
 		WHERE t.key = ?1`, trial,
 	).Scan(&p.Batch, &p.Data.Train, &p.Noise, &p.NoiseFrom, &p.Steps, &state, &sum, &furthest)
 	if err != nil {
-		return privacy.DPSGD{}, fmt.Errorf("what trial %d did: %w", trial, err)
+		return event, 0, fmt.Errorf("what trial %d did: %w", trial, err)
+	}
+	if p.NoiseFrom == sweep.Seeded {
+		sum = furthest
 	}
 	steps := sum
-	if p.NoiseFrom == sweep.Seeded {
-		steps = furthest
-	}
 	if state == sweep.Completed {
 		steps = max(steps, p.Steps)
 	}
-	return mechanism(p, steps), nil
+	return mechanism(p, steps), sum - furthest, nil
 }
 
 // mechanism is so many steps of p, as accounting sees them.

@@ -16,6 +16,7 @@
 package results
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -82,14 +83,17 @@ func (s *Store) inTx(ctx context.Context, what string, do func(context.Context, 
 	return nil
 }
 
+// transact gives do a context that does not end: when ctx does, the transaction
+// is rolled back and the next statement fails, while the driver need not start
+// a goroutine to watch each of thousands of short statements.
 func transact(ctx context.Context, db *sql.DB, do func(context.Context, *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	if err := do(ctx, tx); err != nil {
-		return err
+	if err := do(context.WithoutCancel(ctx), tx); err != nil {
+		return cmp.Or(ctx.Err(), err)
 	}
 	return tx.Commit()
 }

@@ -118,14 +118,11 @@ func (r *Reader) trials(ctx context.Context, id sweep.SweepID, f Filter) ([]Tria
 	args := append(append([]any{key}, states...), limit, f.Offset, key)
 	// First the page's keys, by narrow columns alone; then the rows.
 	return gather(ctx, r.db, scanTrial, `
-		WITH page AS MATERIALIZED (
-			SELECT st.trial, row_number() OVER (ORDER BY `+order+`) AS place `+trialTables+`
-			WHERE s.key = ?`+where+` ORDER BY place LIMIT ? OFFSET ?
-		)
+		WITH page AS MATERIALIZED (SELECT st.trial `+trialTables+` WHERE s.key = ?`+where+` ORDER BY `+order+` LIMIT ? OFFSET ?)
 		SELECT t.id, t.state, st.position, st.label, t.point, st.repeat, st.gone, coalesce(st.target_epsilon, 0), coalesce(c.epsilon, 0),
 			st.delta, s.accountant, t.params, t.attempt, coalesce(a.worker, ''), coalesce(a.last_step, 0), coalesce(a.failure, ''), coalesce(a.reason, ''),
 			o.accuracy, o.last_accuracy, o.loss, o.split, o.examples, o.steps, o.non_finite, o.data_digest, o.weights_digest, o.trainer, o.seconds
-		`+trialTables+` JOIN page ON page.trial = st.trial WHERE s.key = ? ORDER BY page.place`, args...)
+		`+trialTables+` JOIN page ON page.trial = st.trial WHERE s.key = ? ORDER BY `+order, args...)
 }
 
 func scanTrial(rows *sql.Rows) (t TrialRow, err error) {

@@ -140,10 +140,13 @@ CREATE TABLE outcomes (
 
 -- What each trial did to its data. Derived from trials and attempts, rewritten whenever they change; recount refills it.
 CREATE TABLE privacy_events (
-	trial INTEGER PRIMARY KEY REFERENCES trials (key),
-	steps INTEGER NOT NULL CHECK (steps >= 1),  -- charged: those of all noise streams together
-	event TEXT NOT NULL CHECK (json_valid(event))  -- as package privacy writes it, which any accountant can price
+	trial    INTEGER PRIMARY KEY REFERENCES trials (key),
+	steps    INTEGER NOT NULL CHECK (steps >= 1),     -- charged: those of all noise streams together
+	repeated INTEGER NOT NULL CHECK (repeated >= 0),  -- of them, made again with fresh noise because the trial had to start over
+	event    TEXT NOT NULL CHECK (json_valid(event))  -- as package privacy writes it, which any accountant can price
 ) STRICT;
+
+CREATE INDEX privacy_events_repeated ON privacy_events (trial) WHERE repeated > 0;
 
 -- What that cost. Derived from privacy_events; recount empties and refills it.
 CREATE TABLE costs (
@@ -197,14 +200,15 @@ LEFT JOIN attempts a ON a.trial = t.key AND a.number = t.attempt;
 -- Each point of each sweep over its completed repeats. The standard deviation divides by n - 1 and is NULL for one repeat.
 CREATE VIEW point_results AS
 SELECT
-	sweep, point, target_epsilon, delta, epsilon, n, accuracy,
+	sweep, point, target_epsilon, delta, epsilon, n, unpriced, accuracy,
 	CASE WHEN n > 1 THEN sqrt(CASE WHEN low = high THEN 0.0 ELSE max(0.0, (squares - n * accuracy * accuracy) / (n - 1)) END) END AS accuracy_std,
 	trial
 FROM (
 	SELECT
 		st.sweep, t.point, st.target_epsilon, st.delta,
 		max(c.epsilon) AS epsilon,  -- a repeat that had to start over with fresh noise cost more
-		count(*) AS n, avg(o.accuracy) AS accuracy, sum(o.accuracy * o.accuracy) AS squares,
+		count(*) AS n, count(*) - count(c.epsilon) AS unpriced,  -- repeats whose epsilon is not known
+		avg(o.accuracy) AS accuracy, sum(o.accuracy * o.accuracy) AS squares,
 		min(o.accuracy) AS low, max(o.accuracy) AS high,
 		min(t.key) AS trial         -- one of the repeats, for its parameters
 	FROM sweeps s
