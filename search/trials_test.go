@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -282,4 +283,20 @@ where: learning_rate * augmult < 1000
 		}
 	}
 	b.ReportMetric(float64(s.Len()*b.N)/b.Elapsed().Seconds(), "trials/s")
+	b.ReportMetric(heldAtTheEnd(s), "held-B")
+}
+
+// heldAtTheEnd is by how many bytes the heap in use has grown when the last of
+// s's trials is out.
+func heldAtTheEnd(s *Sweep) float64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for trial := range s.Trials(halves) {
+		if trial.Index == s.Len()-1 {
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+		}
+	}
+	return float64(after.HeapAlloc) - float64(before.HeapAlloc)
 }
