@@ -2115,3 +2115,205 @@ againDr:
 endDs:
 	VZEROUPPER
 	RET
+
+// func reluSumsAVX2(s *[16]float32, q *[16]float32, x []float32)
+// Requires: AVX, FMA3
+TEXT ·reluSumsAVX2(SB), NOSPLIT, $0-40
+	MOVQ    s+0(FP), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    q+8(FP), CX
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	MOVQ    x_base+16(FP), DX
+	VXORPS  Y4, Y4, Y4
+	MOVQ    x_len+24(FP), BX
+	SHRQ    $0x04, BX
+	TESTQ   BX, BX
+	JZ      endDu
+
+againDt:
+	VMOVUPS     (DX), Y5
+	VMAXPS      Y5, Y4, Y5
+	VADDPS      Y5, Y0, Y0
+	VFMADD231PS Y5, Y5, Y2
+	VMOVUPS     32(DX), Y5
+	VMAXPS      Y5, Y4, Y5
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS Y5, Y5, Y3
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNZ         againDt
+
+endDu:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	VZEROUPPER
+	RET
+
+// func reluAffineAVX2(y []float32, x []float32, a *[16]float32, b *[16]float32)
+// Requires: AVX, FMA3
+TEXT ·reluAffineAVX2(SB), NOSPLIT, $0-64
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    a+48(FP), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	MOVQ    b+56(FP), DX
+	VMOVUPS (DX), Y2
+	VMOVUPS 32(DX), Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    y_len+8(FP), DX
+	SHRQ    $0x04, DX
+	TESTQ   DX, DX
+	JZ      endDw
+
+againDv:
+	VMOVUPS     (CX), Y5
+	VMAXPS      Y5, Y4, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     32(CX), Y5
+	VMAXPS      Y5, Y4, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNZ         againDv
+
+endDw:
+	VZEROUPPER
+	RET
+
+// func filterSumsAVX2(s *[16]float32, q *[16]float32, d *[16]float32, g []float32, w []float32)
+// Requires: AVX, FMA3
+TEXT ·filterSumsAVX2(SB), NOSPLIT, $0-72
+	MOVQ    s+0(FP), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    q+8(FP), CX
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	MOVQ    d+16(FP), DX
+	VMOVUPS (DX), Y4
+	VMOVUPS 32(DX), Y5
+	MOVQ    g_base+24(FP), BX
+	MOVQ    w_base+48(FP), SI
+	MOVQ    g_len+32(FP), DI
+	SHRQ    $0x04, DI
+	TESTQ   DI, DI
+	JZ      endDy
+
+againDx:
+	VMOVUPS     (BX), Y6
+	VADDPS      Y6, Y0, Y0
+	VFMADD231PS Y6, Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMOVUPS     32(BX), Y6
+	VADDPS      Y6, Y1, Y1
+	VFMADD231PS Y6, Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	DECQ        DI
+	JNZ         againDx
+
+endDy:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	VZEROUPPER
+	RET
+
+// func reluDotsAVX2(s *[16]float32, d *[16]float32, g []float32, x []float32)
+// Requires: AVX, FMA3
+TEXT ·reluDotsAVX2(SB), NOSPLIT, $0-64
+	MOVQ    s+0(FP), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    d+8(FP), CX
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	MOVQ    g_base+16(FP), DX
+	MOVQ    x_base+40(FP), BX
+	VXORPS  Y4, Y4, Y4
+	MOVQ    x_len+48(FP), SI
+	SHRQ    $0x04, SI
+	TESTQ   SI, SI
+	JZ      endEa
+
+againDz:
+	VMOVUPS     (BX), Y6
+	VMAXPS      Y6, Y4, Y6
+	VMOVUPS     (DX), Y5
+	VADDPS      Y5, Y0, Y0
+	VFMADD231PS Y5, Y6, Y2
+	VMOVUPS     32(BX), Y6
+	VMAXPS      Y6, Y4, Y6
+	VMOVUPS     32(DX), Y5
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS Y5, Y6, Y3
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	DECQ        SI
+	JNZ         againDz
+
+endEa:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	VZEROUPPER
+	RET
+
+// func reluAffineGradAVX2(dx []float32, g []float32, x []float32, a *[16]float32, b *[16]float32, c *[16]float32)
+// Requires: AVX, FMA3
+TEXT ·reluAffineGradAVX2(SB), NOSPLIT, $0-96
+	MOVQ    dx_base+0(FP), AX
+	MOVQ    g_base+24(FP), CX
+	MOVQ    x_base+48(FP), DX
+	VXORPS  Y0, Y0, Y0
+	MOVQ    a+72(FP), BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y2
+	MOVQ    b+80(FP), BX
+	VMOVUPS (BX), Y3
+	VMOVUPS 32(BX), Y4
+	MOVQ    c+88(FP), BX
+	VMOVUPS (BX), Y5
+	VMOVUPS 32(BX), Y6
+	MOVQ    dx_len+8(FP), BX
+	SHRQ    $0x04, BX
+	TESTQ   BX, BX
+	JZ      endEc
+
+againEb:
+	VMOVUPS     (DX), Y7
+	VMOVAPS     Y5, Y8
+	VFMADD231PS Y7, Y3, Y8
+	VFMADD231PS (CX), Y1, Y8
+	VCMPPS      $0x01, Y7, Y0, Y7
+	VANDPS      Y8, Y7, Y8
+	VMOVUPS     Y8, (AX)
+	VMOVUPS     32(DX), Y7
+	VMOVAPS     Y6, Y8
+	VFMADD231PS Y7, Y4, Y8
+	VFMADD231PS 32(CX), Y2, Y8
+	VCMPPS      $0x01, Y7, Y0, Y7
+	VANDPS      Y8, Y7, Y8
+	VMOVUPS     Y8, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNZ         againEb
+
+endEc:
+	VZEROUPPER
+	RET

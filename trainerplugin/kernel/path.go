@@ -20,11 +20,17 @@ type path struct {
 	axpy       func(y []float32, a float32, x []float32)
 	add        func(y, a, b []float32)
 	sumSquares func(x []float32) float64
-	laneSums   func(s *[Lanes]float32, x []float32)
+	laneSums   func(s *Vector, x []float32)
 	tanh       func(y, x []float32)
 	tanhGrad   func(dx, dy, y []float32)
 	maximum    func(y, x []float32, step int)
 	maxGrad    func(dx, g, x, y []float32, step int)
+
+	reluSums       func(s, q *Vector, x []float32)
+	reluAffine     func(y, x []float32, a, b *Vector)
+	reluDots       func(s, d *Vector, g, x []float32)
+	reluAffineGrad func(dx, g, x []float32, a, b, c *Vector)
+	filterSums     func(s, q, d *Vector, g, w []float32)
 }
 
 var plain = path{
@@ -38,6 +44,12 @@ var plain = path{
 	tanhGrad:   tanhGradGo,
 	maximum:    maximumGo,
 	maxGrad:    maxGradGo,
+
+	reluSums:       reluSumsGo,
+	reluAffine:     reluAffineGo,
+	reluDots:       reluDotsGo,
+	reluAffineGrad: reluAffineGradGo,
+	filterSums:     filterSumsGo,
 }
 
 // paths is what this processor can run, best first; the last is plain.

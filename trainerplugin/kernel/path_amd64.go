@@ -20,6 +20,12 @@ func assembled() []path {
 		tanhGrad:   tanhGradAVX2,
 		maximum:    maximumAVX2,
 		maxGrad:    maxGradAVX2,
+
+		reluSums:       reluSumsAVX2,
+		reluAffine:     reluAffineAVX2,
+		reluDots:       reluDotsAVX2,
+		reluAffineGrad: reluAffineGradAVX2,
+		filterSums:     filterSumsAVX2,
 	}
 	if !cpu.X86.HasAVX512F {
 		return []path{avx2}

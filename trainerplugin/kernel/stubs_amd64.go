@@ -143,3 +143,28 @@ func maximumAVX2(y []float32, x []float32, step int)
 //
 //go:noescape
 func maxGradAVX2(dx []float32, g []float32, x []float32, y []float32, step int)
+
+// Adds the sums of relu x and of its squares.
+//
+//go:noescape
+func reluSumsAVX2(s *[16]float32, q *[16]float32, x []float32)
+
+// y = a·relu x + b.
+//
+//go:noescape
+func reluAffineAVX2(y []float32, x []float32, a *[16]float32, b *[16]float32)
+
+// Adds the sums of g, g² and g·w.
+//
+//go:noescape
+func filterSumsAVX2(s *[16]float32, q *[16]float32, d *[16]float32, g []float32, w []float32)
+
+// Adds the sums of g and of g·relu x.
+//
+//go:noescape
+func reluDotsAVX2(s *[16]float32, d *[16]float32, g []float32, x []float32)
+
+// dx = a·g + b·x + c where x > 0, else 0.
+//
+//go:noescape
+func reluAffineGradAVX2(dx []float32, g []float32, x []float32, a *[16]float32, b *[16]float32, c *[16]float32)

@@ -23,7 +23,7 @@ func SumSquares(x []float32) float64 {
 }
 
 // LaneSums adds to s[l] the sum of x[l], x[l+Lanes], ….
-func LaneSums(s *[Lanes]float32, x []float32) {
+func LaneSums(s *Vector, x []float32) {
 	whole(len(x))
 	use.laneSums(s, x)
 }

@@ -29,7 +29,7 @@ func sumSquaresGo(x []float32) float64 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-func laneSumsGo(s *[Lanes]float32, x []float32) {
+func laneSumsGo(s *Vector, x []float32) {
 	for ; len(x) >= Lanes; x = x[Lanes:] {
 		v := (*[Lanes]float32)(x)
 		for l := range s {

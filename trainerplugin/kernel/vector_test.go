@@ -73,6 +73,29 @@ func TestPathsAgree(t *testing.T) {
 			}
 		})
 	})
+	sums := func(run func(p *path, a, b, c *Vector, x [][]float32)) func(*path, [][]float32) {
+		return func(p *path, x [][]float32) {
+			v := [3]Vector{{1, 2}, {3: 5}, {15: -1}}
+			run(p, &v[0], &v[1], &v[2], x)
+			for i := range x {
+				copy(x[i], v[i][:]) // so that they are compared
+			}
+		}
+	}
+	t.Run("reluSums", func(t *testing.T) {
+		each(t, 3, sums(func(p *path, a, b, _ *Vector, x [][]float32) { p.reluSums(a, b, x[0]) }))
+	})
+	t.Run("reluDots", func(t *testing.T) {
+		each(t, 3, sums(func(p *path, a, b, _ *Vector, x [][]float32) { p.reluDots(a, b, x[0], x[1]) }))
+	})
+	t.Run("filterSums", func(t *testing.T) {
+		each(t, 3, sums(func(p *path, a, b, c *Vector, x [][]float32) { p.filterSums(a, b, c, x[0], x[1]) }))
+	})
+	a, b, c := Vector{1, 2, 3, 4}, Vector{5: -1, 11: 3}, Vector{2: 1, 15: 8}
+	t.Run("reluAffine", func(t *testing.T) { each(t, 2, func(p *path, x [][]float32) { p.reluAffine(x[0], x[1], &a, &b) }) })
+	t.Run("reluAffineGrad", func(t *testing.T) {
+		each(t, 3, func(p *path, x [][]float32) { p.reluAffineGrad(x[0], x[1], x[2], &a, &b, &c) })
+	})
 	for _, step := range []int{1, 2, 3} {
 		strided := func(x []float32) []float32 { // blocks of the short array
 			n := len(x) / Lanes

@@ -15,7 +15,9 @@ type clipping struct {
 	batch  dpsgd.Batch
 	clip   float64
 	order  *order
-	stats  dpsgd.GradStats
+
+	chunkSize int // examples
+	stats     dpsgd.GradStats
 }
 
 // work sums chunks until there are none.
@@ -40,8 +42,8 @@ func (c *clipping) work(ctx context.Context, m *machine, sum []float32) {
 
 // chunk adds the clipped gradients of the chunk's examples to sum.
 func (c *clipping) chunk(ctx context.Context, m *machine, chunk int, sum []float32) (nonFinite int, err error) {
-	end := min((chunk+1)*chunkSize, c.batch.Len)
-	for first := chunk * chunkSize; first < end; first += m.Group.Examples {
+	end := min((chunk+1)*c.chunkSize, c.batch.Len)
+	for first := chunk * c.chunkSize; first < end; first += m.Group.Examples {
 		n := min(m.Group.Examples, end-first)
 		for view := 0; view < c.batch.Views; view += m.Group.Views {
 			if ctx.Err() != nil {

@@ -17,28 +17,26 @@ func Describe(name string, in Input, views, threads int) (Description, error) {
 	if err != nil {
 		return Description{}, err
 	}
-	if views < 1 {
-		views = 1
-	}
-	train, err := newMachine(e.arch, in, shapeFor(views))
+	train, err := newMachine(e.arch, in, e.shapeFor(max(1, views)))
 	if err != nil {
 		return Description{}, err
 	}
-	evaluate, err := newMachine(e.arch, in, shape{imagesAtOnce, 1})
-	if err != nil {
-		return Description{}, err
+	perThread := train.backwardFloats + int64(e.stride) // and a sum
+	if train.Group.Views > 1 {
+		evaluate, err := newMachine(e.arch, in, shape{e.images, 1})
+		if err != nil {
+			return Description{}, err
+		}
+		perThread += evaluate.forwardFloats
 	}
-	floats := train.backwardFloats + int64(e.stride)
-	if train.Group.Views != 1 {
-		floats += evaluate.forwardFloats
-	}
-	packed := 3 * int64(e.stride) // the weights, the same turned, and the total
+	// The weights, the same turned, standardised, and the total.
+	shared := 4 * int64(e.stride)
 	return Description{
 		About:       e.arch.about,
 		Parameters:  int64(e.size),
 		Multiplies:  train.Cost.Forward,
 		ExampleFLOP: 2 * (train.Cost.Forward + train.Cost.Backward),
 		Microbatch:  train.Group.Examples,
-		MemoryBytes: 4 * (int64(threads)*floats + packed),
+		MemoryBytes: 4 * (int64(threads)*perThread + shared),
 	}, nil
 }

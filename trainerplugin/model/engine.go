@@ -13,13 +13,13 @@ import (
 	"sweep/trainerplugin/op"
 )
 
-// imagesAtOnce is how many images a graph takes: enough that the graph's own
-// cost does not count, few enough that their activations stay in the cache.
-const imagesAtOnce = 16
-
-// chunkSize is how many examples make one term of the sum of gradients. It is
-// the same for any number of threads, since it decides how floats are added.
-const chunkSize = 16
+// A graph takes as many images at once as have groupFloats numbers, in
+// activations and their gradients, but at most groupImages: enough that the
+// graph's own cost does not count, few enough that they stay in the cache.
+const (
+	groupFloats = 1 << 21
+	groupImages = 16
+)
 
 // An Engine computes with one architecture on the CPU. It implements
 // [dpsgd.Engine]; calls from several goroutines wait for each other.
@@ -34,6 +34,7 @@ type Engine struct {
 	params  []*op.Param
 	size    int // flat weights
 	stride  int // floats of a packed gradient
+	images  int // that a graph takes at once
 
 	mu       sync.Mutex
 	packed   []*op.Value // the weights in use, as the graphs read them
@@ -65,7 +66,7 @@ func New(name string, in Input, threads int) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{arch: a, in: in, threads: threads, params: m.Params, stride: m.stride, machines: map[shape][]*machine{}}
+	e := &Engine{arch: a, in: in, threads: threads, params: m.Params, stride: m.stride, images: imagesAtOnce(m), machines: map[shape][]*machine{}}
 	for _, p := range e.params {
 		e.size += p.Size()
 		e.packed = append(e.packed, p.NewValue())
@@ -117,14 +118,27 @@ func (e *Engine) pack(weights []float32) error {
 	return nil
 }
 
+// imagesAtOnce is the number of images for graphs like m, which takes one.
+func imagesAtOnce(m *machine) int {
+	perImage := m.backwardFloats - int64(m.stride)
+	return int(max(1, min(groupImages, groupFloats/max(1, perImage))))
+}
+
 // shapeFor chooses a shape for K views: as many views of an example at once as
 // divide K evenly and fit, and then as many examples.
-func shapeFor(views int) shape {
-	v := min(views, imagesAtOnce)
+func (e *Engine) shapeFor(views int) shape {
+	v := min(views, e.images)
 	for views%v != 0 {
 		v--
 	}
-	return shape{max(1, imagesAtOnce/v), v}
+	return shape{max(1, e.images/v), v}
+}
+
+// chunkSize is how many examples make one term of the sum of gradients. It
+// must not depend on the number of threads, since it decides how floats are
+// added.
+func (e *Engine) chunkSize(views int) int {
+	return max(e.shapeFor(views).examples, groupImages/views)
 }
 
 // workers returns a machine for each worker.
@@ -161,8 +175,9 @@ func (e *Engine) ClippedSum(ctx context.Context, weights []float32, b dpsgd.Batc
 	if err := e.pack(weights); err != nil {
 		return dpsgd.GradStats{}, err
 	}
-	chunks := (b.Len + chunkSize - 1) / chunkSize
-	ms, err := e.workers(shapeFor(b.Views), min(e.threads, chunks))
+	size := e.chunkSize(b.Views)
+	chunks := (b.Len + size - 1) / size
+	ms, err := e.workers(e.shapeFor(b.Views), min(e.threads, chunks))
 	if err != nil {
 		return dpsgd.GradStats{}, err
 	}
@@ -194,7 +209,7 @@ func (e *Engine) newClipping(b dpsgd.Batch, clip float64, chunks int) *clipping 
 	}
 	clear(e.total)
 	return &clipping{
-		engine: e, batch: b, clip: clip, order: newOrder(chunks),
+		engine: e, batch: b, clip: clip, chunkSize: e.chunkSize(b.Views), order: newOrder(chunks),
 		stats: dpsgd.GradStats{Norms: make([]float64, b.Len), Losses: make([]float64, b.Len)},
 	}
 }

@@ -84,8 +84,10 @@ func TestGradient(t *testing.T) {
 		ref   func([]float64, array, int) array
 	}{
 		{"tanh-cnn", mnist, refTanhCNN},
-		{"tanh-cnn", Input{13, 17, 3, 7}, refTanhCNN},
+		{"tanh-cnn", Input{13, 15, 3, 7}, refTanhCNN},
 		{"linear", Input{5, 6, 3, 4}, refLinear},
+		{"wrn-10-1", Input{8, 6, 3, 10}, refWRN(10, 1)},
+		{"wrn-10-2", Input{5, 6, 1, 3}, refWRN(10, 2)},
 	}
 	for _, tt := range tests {
 		for _, views := range []int{1, 3} {
@@ -134,13 +136,13 @@ func refLoss(b dpsgd.Batch, in Input, ref func([]float64, array, int) array) fun
 	}
 }
 
-// checkGradient compares 60 coordinates, and the
+// checkGradient compares 20 coordinates, and the
 // directional derivative along the gradient itself, which sees all of them.
 func checkGradient(t *testing.T, g []float32, clip float64, w []float64, loss func([]float64) float64, norm float64) {
 	t.Helper()
 	const h = 1e-5
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 60 {
+	for range 20 {
 		i := r.IntN(len(w))
 		old := w[i]
 		w[i] = old + h
@@ -179,6 +181,31 @@ func TestTanhCNNSize(t *testing.T) {
 	want := "conv1/w[8 8 1 16] conv1/b[16] conv2/w[4 4 16 32] conv2/b[32] dense1/w[512 32] dense1/b[32] classifier/w[32 10] classifier/b[10]"
 	if got := strings.Join(names, " "); got != want || n != 26010 {
 		t.Errorf("%d weights in %s; want 26010 in %s", n, got, want)
+	}
+}
+
+// Counts of paper.md, section 2, of De et al.'s code; multiply-adds in
+// millions.
+func TestWideResNetSizes(t *testing.T) {
+	tests := []struct {
+		name       string
+		classes    int
+		parameters int64
+		multiplies float64
+	}{
+		{"wrn-16-4", 10, 2753818, 392.6},
+		{"wrn-40-4", 10, 8961306, 1298.6},
+		{"wrn-28-10", 10, 36500378, 5243},
+		{"wrn-28-10", 100, 36558068, 5243},
+	}
+	for _, tt := range tests {
+		d, err := Describe(tt.name, Input{32, 32, 3, tt.classes}, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := float64(d.Multiplies) / 1e6; d.Parameters != tt.parameters || math.Abs(got-tt.multiplies) > 0.5 {
+			t.Errorf("%s, %d classes: %d weights and %.1f M multiply-adds; want %d and %v", tt.name, tt.classes, d.Parameters, got, tt.parameters, tt.multiplies)
+		}
 	}
 }
 
@@ -399,8 +426,9 @@ func TestBadModels(t *testing.T) {
 		threads int
 		want    string
 	}{
-		{"tanh_cnn", mnist, 1, `did you mean "tanh-cnn"? the models are linear, tanh-cnn`},
+		{"tanh_cnn", mnist, 1, `did you mean "tanh-cnn"? the models are linear, tanh-cnn, wrn-16-4`},
 		{"transformer", mnist, 1, `unknown model "transformer"; the models are linear`},
+		{"wrn-17-4", mnist, 1, "6n + 4"},
 		{"tanh-cnn", Input{4, 4, 1, 10}, 1, "conv2: window of 4 does not fit in 1 pixels"},
 		{"tanh-cnn", Input{0, 4, 1, 10}, 1, "images of 0×4×1"},
 		{"tanh-cnn", Input{28, 28, 1, 1}, 1, "1 classes"},
@@ -413,24 +441,5 @@ func TestBadModels(t *testing.T) {
 	}
 	if _, err := New("nope", mnist, 1); !errors.Is(err, ErrUnknown) {
 		t.Errorf("error %v does not wrap ErrUnknown", err)
-	}
-}
-
-func BenchmarkClippedSum(b *testing.B) {
-	for _, views := range []int{1, 16} {
-		b.Run(fmt.Sprintf("tanh-cnn/K=%d", views), func(b *testing.B) {
-			e := open(b, "tanh-cnn", mnist, 1)
-			w := e.Init(1)
-			img := make([]float32, mnist.pixels())
-			noise(1, 1, img)
-			batch := dpsgd.Batch{Len: 256 / views, Views: views, View: func(i, k int, to []float32) int { copy(to, img); return i % 10 }}
-			sum := make([]float32, len(w))
-			for b.Loop() {
-				if _, err := e.ClippedSum(b.Context(), w, batch, 1, sum); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(256*float64(b.N)/b.Elapsed().Seconds(), "views/s")
-		})
 	}
 }

@@ -17,8 +17,8 @@ func (e *Engine) Evaluate(ctx context.Context, weights []float32, x dpsgd.Exampl
 	if err := e.pack(weights); err != nil {
 		return dpsgd.Score{}, err
 	}
-	pieces := (x.Len + imagesAtOnce - 1) / imagesAtOnce
-	ms, err := e.workers(shape{imagesAtOnce, 1}, min(e.threads, pieces))
+	pieces := (x.Len + e.images - 1) / e.images
+	ms, err := e.workers(shape{e.images, 1}, min(e.threads, pieces))
 	if err != nil {
 		return dpsgd.Score{}, err
 	}
@@ -32,7 +32,7 @@ func (e *Engine) Evaluate(ctx context.Context, weights []float32, x dpsgd.Exampl
 				if !ok {
 					return
 				}
-				s, err := e.score(ctx, m, x, i*imagesAtOnce)
+				s, err := e.score(ctx, m, x, i*e.images)
 				if err != nil {
 					o.fail(err)
 					return

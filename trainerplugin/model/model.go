@@ -40,16 +40,26 @@ type architecture struct {
 	build func(b *op.Builder, images *G.Node, classes int) *G.Node
 }
 
-// architectures is sorted by name.
-var architectures = []architecture{linear, tanhCNN}
+// architectures is sorted by name. Wide ResNets of other sizes have names too;
+// see wideResNet.
+var architectures = []architecture{
+	linear, tanhCNN, newWideResNet(16, 4), newWideResNet(28, 10), newWideResNet(40, 4),
+}
 
-// Names lists the models that [New] knows, sorted.
+// Names lists models that [New] knows, sorted. It knows wide ResNets of every
+// depth and width besides, by names like these.
 func Names() []string {
 	names := make([]string, len(architectures))
 	for i, a := range architectures {
 		names[i] = a.name
 	}
 	return names
+}
+
+// Check says whether name is a model's; see [New].
+func Check(name string) error {
+	_, err := find(name)
+	return err
 }
 
 // find returns the named architecture; its error wraps [ErrUnknown] and says
@@ -60,11 +70,14 @@ func find(name string) (architecture, error) {
 			return a, nil
 		}
 	}
+	if a, ok, err := wideResNet(name); ok {
+		return a, err
+	}
 	hint := ""
 	if near := nearest(name, Names()); near != "" {
 		hint = fmt.Sprintf("did you mean %q? ", near)
 	}
-	return architecture{}, fmt.Errorf("%w %q; %sthe models are %s", ErrUnknown, name, hint, strings.Join(Names(), ", "))
+	return architecture{}, fmt.Errorf("%w %q; %sthe models are %s, and wrn-DEPTH-WIDTH of other sizes", ErrUnknown, name, hint, strings.Join(Names(), ", "))
 }
 
 // nearest is the candidate that takes the fewest edits to reach from name, or

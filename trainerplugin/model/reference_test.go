@@ -123,3 +123,90 @@ func refLinear(weights []float64, x array, classes int) array {
 	n := len(x.v) * classes
 	return refDense(x, weights[:n], weights[n:], classes)
 }
+
+// refStandardise is weight standardisation of filters [n][out] as paper.md
+// section 2 has it.
+func refStandardise(w, gain []float64, out int) []float64 {
+	n := len(w) / out
+	std := make([]float64, len(w))
+	for o := range out {
+		mean, variance := 0.0, 0.0
+		for i := range n {
+			mean += w[i*out+o] / float64(n)
+		}
+		for i := range n {
+			variance += (w[i*out+o] - mean) * (w[i*out+o] - mean) / float64(n)
+		}
+		scale := gain[o] / math.Sqrt(max(variance*float64(n), 1e-4))
+		for i := range n {
+			std[i*out+o] = (w[i*out+o] - mean) * scale
+		}
+	}
+	return std
+}
+
+func refGroupNorm(x array, scale, offset []float64, groups int) array {
+	y := newArray(x.h, x.w, x.c)
+	per := x.c / groups
+	for g := range groups {
+		var values []float64
+		for i, v := range x.v {
+			if i%x.c/per == g {
+				values = append(values, v)
+			}
+		}
+		mean, variance := 0.0, 0.0
+		for _, v := range values {
+			mean += v / float64(len(values))
+		}
+		for _, v := range values {
+			variance += (v - mean) * (v - mean) / float64(len(values))
+		}
+		for i, v := range x.v {
+			if c := i % x.c; c/per == g {
+				y.v[i] = (v-mean)/math.Sqrt(variance+1e-5)*scale[c] + offset[c]
+			}
+		}
+	}
+	return y
+}
+
+func refRelu(x array) array { return refMap(x, func(v float64) float64 { return max(v, 0) }) }
+
+// refWRN is the wide ResNet of De et al. 2022.
+func refWRN(depth, width int) func([]float64, array, int) array {
+	return func(weights []float64, x array, classes int) array {
+		r := &weightReader{weights}
+		conv := func(x array, k, out, stride int) array {
+			w := r.next(k * k * x.c * out)
+			w = refStandardise(w, r.next(out), out)
+			return refConv(x, w, r.next(out), k, out, stride, true)
+		}
+		norm := func(x array) array { scale := r.next(x.c); return refGroupNorm(refRelu(x), scale, r.next(x.c), 16) }
+		x = conv(x, 3, 16, 1)
+		for g, c := range []int{16 * width, 32 * width, 64 * width} {
+			for i := range (depth - 4) / 6 {
+				stride := 1
+				if g > 0 && i == 0 {
+					stride = 2
+				}
+				skip := x
+				if i == 0 {
+					skip = conv(norm(x), 1, c, stride)
+				}
+				h := conv(norm(conv(norm(x), 3, c, stride)), 3, c, 1)
+				x = newArray(h.h, h.w, h.c)
+				for j := range x.v {
+					x.v[j] = h.v[j] + skip.v[j]
+				}
+			}
+		}
+		x = norm(x)
+		mean := newArray(1, 1, x.c)
+		for i, v := range x.v {
+			mean.v[i%x.c] += v / float64(x.h*x.w)
+		}
+		w := r.next(x.c * classes)
+		return refDense(mean, w, r.next(classes), classes)
+	}
+}

@@ -67,6 +67,7 @@ func (b *Builder) layer(o *operation, in ...*G.Node) *G.Node {
 	if b.err != nil {
 		return nil
 	}
+	o.group = b.Group
 	n, err := apply(o, in...)
 	b.fail(err)
 	return n

@@ -25,6 +25,13 @@ type conv struct {
 // Conv is a convolution to out channels, with bias. Its weights are
 // name/w [height, width, in, out] and name/b [out].
 func (b *Builder) Conv(name string, x *G.Node, out int, w Window, init Weights) *G.Node {
+	return b.convolve(name, x, out, w, func(f *filters, weights Tensor) *Param {
+		return &Param{Tensors: []Tensor{weights}, layout: f, shape: weights.Shape}
+	}, init)
+}
+
+// convolve is a convolution whose weights param declares.
+func (b *Builder) convolve(name string, x *G.Node, out int, w Window, param func(*filters, Tensor) *Param, init Weights) *G.Node {
 	if b.err != nil {
 		return nil
 	}
@@ -38,15 +45,10 @@ func (b *Builder) Conv(name string, x *G.Node, out int, w Window, init Weights) 
 	c := &conv{name: name, group: b.Group, filters: f, stride: w.Stride, ys: ys, xs: xs}
 	in.border(ys.before, xs.before, ys.after, xs.after)
 
-	macs := int64(ys.out) * int64(xs.out) * int64(w.Size*w.Size) * int64(in.channels) * int64(out)
-	b.count(macs, !in.outside)
 	fan := w.Size * w.Size
-	weights := b.param(&Param{
-		Tensors: []Tensor{{name + "/w", []int{w.Size, w.Size, in.channels, out}, init(fan*in.channels, fan*out)}},
-		layout:  f,
-		shape:   []int{w.Size, w.Size, in.channels, out},
-	})
-	return b.layer(c.forward(b), x, weights, b.bias(name, out))
+	b.count(int64(ys.out)*int64(xs.out)*int64(fan*in.channels)*int64(out), !in.outside)
+	weights := Tensor{name + "/w", []int{w.Size, w.Size, in.channels, out}, init(fan*in.channels, fan*out)}
+	return b.layer(c.forward(b), x, b.param(param(f, weights)), b.bias(name, out))
 }
 
 // count adds a layer of the given multiply-adds to the model's cost.
@@ -59,13 +61,7 @@ func (b *Builder) count(macs int64, inputGrad bool) {
 }
 
 // bias declares name/b, which starts at zero.
-func (b *Builder) bias(name string, n int) *G.Node {
-	return b.param(&Param{
-		Tensors: []Tensor{{name + "/b", []int{n}, Zeros(n, n)}},
-		layout:  channelwise(n),
-		shape:   []int{n},
-	})
-}
+func (b *Builder) bias(name string, n int) *G.Node { return b.perChannel(name+"/b", n, Zeros) }
 
 // forward is the operation of images, weights and bias to images.
 func (c *conv) forward(b *Builder) *operation {

@@ -16,6 +16,7 @@ import (
 type operation struct {
 	layer, kind string // "conv1", "convolution": what errors and printed graphs call it
 	id          uint64
+	group       *Group
 	ranks       []int // dimensions of the inputs
 	out         *Value
 
@@ -101,6 +102,10 @@ func (o *operation) DiffWRT(int) []bool { return o.wrt }
 func (o *operation) SymDiff(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 	if o.derive == nil {
 		return nil, fmt.Errorf("%s: %s has no derivative", o.layer, o.kind)
+	}
+	grad, err := o.own(grad)
+	if err != nil {
+		return nil, err
 	}
 	return o.derive(in, out, grad)
 }

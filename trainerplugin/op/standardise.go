@@ -1,0 +1,152 @@
+package op
+
+import (
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"sweep/trainerplugin/kernel"
+)
+
+// varianceFloor bounds fan-in times variance from below in weight
+// standardisation, as in the paper's code.
+const varianceFloor = 1e-4
+
+// standardised is the layout of a convolution's weights under weight
+// standardisation (Qiao et al. 2019; with a gain, Brock et al. 2021): the
+// flat vector holds w and then the gain, the graph
+//
+//	w' = gain · unit,  unit = (w - mean) / √max(n·var, 1e-4)
+//
+// with mean and variance over each filter's n weights. That is once per step;
+// per example only norms need its Jacobian.
+type standardised struct {
+	*filters
+	unit []float32 // unit, packed
+	rows []standardisation
+}
+
+// standardisation is one filter's part in it.
+type standardisation struct {
+	mean, invStd float64 // invStd is 1/√max(n·var, 1e-4)
+	gain         float64
+	floored      bool // the floor is in force, so invStd is constant
+}
+
+// ConvStandardised is Conv with weight standardisation. It has one more
+// tensor, name/gain [out], which starts at 1.
+func (b *Builder) ConvStandardised(name string, x *G.Node, out int, w Window, init Weights) *G.Node {
+	return b.convolve(name, x, out, w, func(f *filters, weights Tensor) *Param {
+		gain := Tensor{name + "/gain", []int{out}, Ones(out, out)}
+		return &Param{Tensors: []Tensor{weights, gain}, layout: &standardised{filters: f}, shape: weights.Shape}
+	}, init)
+}
+
+// fan is the number of weights of one filter.
+func (s *standardised) fan() int { return s.height * s.width * s.in }
+
+func (s *standardised) pack(v *Value, flat []float32) {
+	w, gain := flat[:s.fan()*s.out], flat[s.fan()*s.out:]
+	s.measure(w, gain)
+	if s.unit == nil {
+		s.unit = kernel.Alloc(s.packed())
+	}
+	unit := make([]float32, len(w))
+	scaled := make([]float32, len(w))
+	for i, x := range w {
+		r := s.rows[i%s.out]
+		u := (float64(x) - r.mean) * r.invStd
+		unit[i], scaled[i] = float32(u), float32(u*r.gain)
+	}
+	s.filters.pack(v, scaled)
+	s.each(func(i, p, _ int) { s.unit[p] = unit[i] })
+}
+
+// measure takes each filter's mean and variance, in two passes.
+func (s *standardised) measure(w, gain []float32) {
+	n := float64(s.fan())
+	s.rows = make([]standardisation, s.out)
+	squares := make([]float64, s.out)
+	for i, x := range w {
+		s.rows[i%s.out].mean += float64(x) / n
+	}
+	for i, x := range w {
+		d := float64(x) - s.rows[i%s.out].mean
+		squares[i%s.out] += d * d // n·var in the end
+	}
+	for o := range s.rows {
+		r := &s.rows[o]
+		r.floored = !(squares[o] > varianceFloor)
+		r.invStd = 1 / math.Sqrt(max(squares[o], varianceFloor))
+		r.gain = float64(gain[o])
+	}
+}
+
+// sums are Σ g, Σ g² and Σ g·unit over one filter.
+type filterSums struct{ g, square, unit float64 }
+
+func (s *standardised) sums(g []float32) []filterSums {
+	out := make([]filterSums, s.outBlocks()*kernel.Lanes)
+	for o := range s.outBlocks() {
+		// Float32 sums stay short: one row of the filter.
+		for at := s.at(o, 0, 0); at < s.at(o+1, 0, 0); at += s.run() {
+			var sum, square, unit kernel.Vector
+			kernel.FilterSums(&sum, &square, &unit, g[at:at+s.run()], s.unit[at:at+s.run()])
+			for l := range kernel.Lanes {
+				f := &out[o*kernel.Lanes+l]
+				f.g += float64(sum[l])
+				f.square += float64(square[l])
+				f.unit += float64(unit[l])
+			}
+		}
+	}
+	return out[:s.out]
+}
+
+// roundingShare is how much of a term's size normSq adds for its rounding.
+const roundingShare = 1e-6
+
+// normSq needs no gradient of w itself: with g the gradient of w',
+//
+//	‖dw‖² = Σ_filters (gain·invStd)² · (Σg² - (Σg)²/n - (Σ g·unit)²),  dgain = Σ g·unit
+//
+// without the last term where the variance floor is in force. The differences
+// may cancel, so a share of what they are taken from is added: the norm errs
+// upwards, by less than 1e-6 of itself where nothing cancels, and a clipped
+// gradient is never too long.
+func (s *standardised) normSq(_ *Value, g []float32) float64 {
+	total, n := 0.0, float64(s.fan())
+	for o, f := range s.sums(g) {
+		r := s.rows[o]
+		rest := f.square*(1+roundingShare) - f.g*f.g/n
+		if !r.floored {
+			rest -= f.unit * f.unit
+		}
+		scale := r.gain * r.invStd
+		total += scale*scale*rest + f.unit*f.unit
+	}
+	return total
+}
+
+// unpack applies the Jacobian:
+//
+//	dw = gain·invStd · (g - Σg/n - unit·Σ g·unit)
+//
+// without the last term where the variance floor is in force.
+func (s *standardised) unpack(_ *Value, g, flat []float32) {
+	n := float64(s.fan())
+	w, gain := flat[:s.fan()*s.out], flat[s.fan()*s.out:]
+	sums := s.sums(g)
+	s.each(func(i, p, _ int) {
+		o := i % s.out
+		r, f := s.rows[o], sums[o]
+		d := float64(g[p]) - f.g/n
+		if !r.floored {
+			d -= float64(s.unit[p]) * f.unit
+		}
+		w[i] += float32(r.gain * r.invStd * d)
+	})
+	for o, f := range sums {
+		gain[o] += float32(f.unit)
+	}
+}
