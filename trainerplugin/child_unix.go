@@ -1,0 +1,24 @@
+//go:build unix
+
+package trainerplugin
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// detach gives the process a group of its own: a Ctrl-C in the host's terminal
+// is the host's to handle.
+func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+func resume(p *os.Process)    { _ = syscall.Kill(p.Pid, syscall.SIGCONT) }
+func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
+
+func signalText(n int) string {
+	s := syscall.Signal(n)
+	if s == syscall.SIGKILL {
+		return s.String() + " (SIGKILL; out of memory?)"
+	}
+	return s.String()
+}
