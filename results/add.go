@@ -274,10 +274,14 @@ func (a *adder) trial(ctx context.Context, t TrialRecord) error {
 	if _, err := write.ExecContext(ctx, args...); err != nil {
 		return err
 	}
-	if f.state == sweep.Completed {
-		return a.prices.price(ctx, a.tx, f.key)
+	if f.state != sweep.Completed {
+		return nil
 	}
-	return nil
+	var event string
+	if err := a.tx.QueryRowContext(ctx, `SELECT event FROM privacy_events WHERE trial = ?`, f.key).Scan(&event); err != nil {
+		return err
+	}
+	return a.prices.price(ctx, a.tx, f.key, event)
 }
 
 func (a *adder) create(ctx context.Context, id sweep.TrialID, p sweep.Params) (int64, error) {

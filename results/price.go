@@ -115,7 +115,7 @@ func charge(ctx context.Context, tx *sql.Tx, prices priceList, trial int64) erro
 		trial, event.Steps, repeated, string(text)); err != nil {
 		return err
 	}
-	return prices.price(ctx, tx, trial)
+	return prices.price(ctx, tx, trial, string(text))
 }
 
 // eventOf is what charge writes down, and how many of its steps were made again
@@ -125,13 +125,13 @@ func eventOf(ctx context.Context, q queryer, trial int64) (event privacy.DPSGD, 
 	var state sweep.State
 	var sum, furthest int
 	err = q.QueryRowContext(ctx, `
-		SELECT t.batch_size, t.train_examples, t.noise_multiplier, t.noise, t.steps, t.state,
-			coalesce(sum(a.furthest), 0), coalesce(max(a.furthest), 0)
-		FROM trials t LEFT JOIN (
-			SELECT trial, max(last_step) AS furthest FROM attempts WHERE trial = ?1 GROUP BY trial, noise_id
-		) a ON a.trial = t.key
-		WHERE t.key = ?1`, trial,
-	).Scan(&p.Batch, &p.Data.Train, &p.Noise, &p.NoiseFrom, &p.Steps, &state, &sum, &furthest)
+		SELECT batch_size, train_examples, noise_multiplier, noise, steps, state FROM trials WHERE key = ?`, trial,
+	).Scan(&p.Batch, &p.Data.Train, &p.Noise, &p.NoiseFrom, &p.Steps, &state)
+	if err == nil {
+		err = q.QueryRowContext(ctx, `
+			SELECT coalesce(sum(furthest), 0), coalesce(max(furthest), 0)
+			FROM (SELECT max(last_step) AS furthest FROM attempts WHERE trial = ? GROUP BY noise_id)`, trial).Scan(&sum, &furthest)
+	}
 	if err != nil {
 		return event, 0, fmt.Errorf("what trial %d did: %w", trial, err)
 	}
@@ -151,12 +151,12 @@ func mechanism(p sweep.Params, steps int) privacy.DPSGD {
 }
 
 // price has the accountant of each sweep that lists the trial price its event.
-func (p priceList) price(ctx context.Context, tx *sql.Tx, trial int64) error {
-	questions, err := gather(ctx, tx, func(rows *sql.Rows) (q question, err error) {
-		return q, rows.Scan(&q.event, &q.delta, &q.accountant)
-	}, `SELECT DISTINCT e.event, st.delta, s.accountant
-		FROM privacy_events e JOIN sweep_trials st ON st.trial = e.trial JOIN sweeps s ON s.key = st.sweep
-		WHERE e.trial = ?`, trial)
+func (p priceList) price(ctx context.Context, tx *sql.Tx, trial int64, event string) error {
+	questions, err := gather(ctx, tx, func(rows *sql.Rows) (question, error) {
+		q := question{event: event}
+		err := rows.Scan(&q.delta, &q.accountant)
+		return q, err
+	}, `SELECT DISTINCT st.delta, s.accountant FROM sweep_trials st JOIN sweeps s ON s.key = st.sweep WHERE st.trial = ?`, trial)
 	if err != nil {
 		return err
 	}
