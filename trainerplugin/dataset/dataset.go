@@ -83,7 +83,8 @@ func (s *Set) check() error {
 	if len(s.Mean) != s.Channels || len(s.Std) != s.Channels {
 		return fmt.Errorf("data set %s: %d means and %d standard deviations for %d channels", s.Name, len(s.Mean), len(s.Std), s.Channels)
 	}
-	for name, p := range map[string]*Part{"training": &s.Train, "test": &s.Test} {
+	for i, p := range []*Part{&s.Train, &s.Test} {
+		name := []string{"training", "test"}[i]
 		if len(p.Pixels) != p.Len()*s.PixelCount() {
 			return fmt.Errorf("data set %s: %d bytes of pixels for %d %s images of %d bytes", s.Name, len(p.Pixels), p.Len(), name, s.PixelCount())
 		}

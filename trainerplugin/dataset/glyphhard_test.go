@@ -10,13 +10,15 @@ import (
 // 98.4 % on 4,000 test images after 8 epochs of 40,000 images, and a linear one
 // at 85.7 % after 8 epochs of 20,000.) The test is deterministic.
 func TestGlyphsAreHardForLinearModels(t *testing.T) {
-	s := glyphs(t, 6000, 1000)
+	s := glyphs(t, 3000, 1000)
 	l := newSoftmax(s)
-	for epoch := range 4 {
+	for epoch := range 3 {
 		l.epoch(0.004 / float64(1+epoch))
 	}
-	if got := l.accuracy(); got < 0.70 || got > 0.92 {
-		t.Errorf("linear softmax reaches %.1f %%, want 70 to 92", 100*got)
+	got := l.accuracy()
+	t.Logf("linear softmax: %.1f %%", 100*got)
+	if got < 0.65 || got > 0.92 {
+		t.Errorf("linear softmax reaches %.1f %%, want 65 to 92", 100*got)
 	}
 }
 

@@ -94,6 +94,9 @@ func TestVerifyNamesAllThatIsWrong(t *testing.T) {
 // The MNIST here may be compressed otherwise than the published files; its
 // content is held to their digests all the same.
 func TestVerifyRealMNIST(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reading MNIST three times takes seconds under the race detector")
+	}
 	r, err := Verify(t.Context(), realDir(), "mnist")
 	if errors.Is(err, ErrMissing) {
 		t.Skipf("no real data: %v", err)
