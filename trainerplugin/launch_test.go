@@ -1,0 +1,258 @@
+package trainerplugin_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sweep/trainerplugin"
+	"sweep/trainerplugin/trainertest"
+)
+
+// failsToLaunch launches and returns the error, having checked that nothing is left.
+func failsToLaunch(ctx context.Context, t *testing.T, o trainerplugin.LaunchOptions) error {
+	t.Helper()
+	p, err := trainerplugin.Launch(ctx, o)
+	if err == nil {
+		p.Close()
+		t.Fatal("it was launched")
+	}
+	nothingLeft(t, tagOf(o))
+	return err
+}
+
+func TestLaunchFailures(t *testing.T) {
+	tests := []struct {
+		mode, says, log string
+	}{
+		{"rubbish", `it printed "Welcome to CUDA 13! \x1b[2J" on standard output, where the handshake must come first`, "Welcome to CUDA 13! \uFFFD[2J\n"},
+		{"stillborn", "it ended before its handshake: exit status 1: ModuleNotFoundError: No module named 'torch'", "ModuleNotFoundError"},
+		{"mute", "no answer within 200ms", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.mode, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, tt.mode)
+			if tt.mode == "mute" {
+				o.StartTimeout = 200 * time.Millisecond
+			}
+			err := failsToLaunch(t.Context(), t, o)
+			if !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("error %v, want one that says %q", err, tt.says)
+			}
+			launch, ok := errors.AsType[*trainerplugin.LaunchError](err)
+			if !ok || !strings.Contains(launch.LogTail, tt.log) {
+				t.Errorf("error %+v does not carry the log %q", err, tt.log)
+			}
+			if got := errors.Is(err, trainerplugin.ErrProtocol); got != (tt.mode == "rubbish") {
+				t.Errorf("errors.Is(%v, ErrProtocol) = %v", err, got)
+			}
+		})
+	}
+}
+
+func TestLaunchEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	impatient := errors.New("impatient")
+	time.AfterFunc(100*time.Millisecond, func() { cancel(impatient) })
+	if err := failsToLaunch(ctx, t, options(t, "mute")); !errors.Is(err, impatient) {
+		t.Errorf("error %v, want the context's cause", err)
+	}
+}
+
+func TestLaunchRefusesBadOptions(t *testing.T) {
+	for says, change := range map[string]func(*trainerplugin.LaunchOptions){
+		"no command given":                 func(o *trainerplugin.LaunchOptions) { o.Command = nil },
+		"no shim given":                    func(o *trainerplugin.LaunchOptions) { o.Shim = nil },
+		"no-such-trainer":                  func(o *trainerplugin.LaunchOptions) { o.Command = []string{"no-such-trainer"} },
+		"is not 64 hexadecimal digits":     func(o *trainerplugin.LaunchOptions) { o.SHA256 = "sha256:beef" },
+		"no file of the command has the s": func(o *trainerplugin.LaunchOptions) { o.SHA256 = strings.Repeat("ab", 32) },
+	} {
+		o := options(t, "fake")
+		change(&o)
+		if err := failsToLaunch(t.Context(), t, o); !strings.Contains(err.Error(), says) {
+			t.Errorf("error %v, want one that says %q", err, says)
+		}
+	}
+}
+
+func digestOfFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+func TestVerifiedBinaryRuns(t *testing.T) {
+	o := options(t, "fake")
+	o.SHA256 = "sha256:" + digestOfFile(t, self(t))
+	p := launch(t, o)
+	if _, err := p.Train(t.Context(), job(t), func(trainerplugin.Event) error { return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+// A script is verified as an argument of its interpreter, which is given the
+// open file that was hashed, whatever its path names by then.
+func TestVerifiedScriptRuns(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux runs open files")
+	}
+	dir := t.TempDir()
+	script := filepath.Join(dir, "trainer.sh")
+	if err := os.WriteFile(script, []byte("echo \"run as $0\" >&2\nexec \"$1\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, "fake")
+	o.Command, o.SHA256 = []string{"sh", script, self(t)}, digestOfFile(t, script)
+	p := launch(t, o)
+	if tail := p.LogTail(); !strings.Contains(tail, "run as /proc/self/fd/") {
+		t.Errorf("the script was not run through its descriptor: %q", tail)
+	}
+	if err := errors.Join(p.Close(), os.WriteFile(script, []byte("exit 1\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	err := failsToLaunch(t.Context(), t, o)
+	if !strings.Contains(err.Error(), "no file of the command has the sha256 "+o.SHA256) {
+		t.Errorf("a changed script: error %v", err)
+	}
+}
+
+// An executable script (#!) is given to its interpreter as the descriptor too.
+func TestVerifiedExecutableScriptRuns(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "trainer")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, "fake")
+	o.Command, o.SHA256 = []string{script, self(t)}, digestOfFile(t, script)
+	launch(t, o)
+}
+
+// A file written to between its check and its start is noticed afterwards.
+func TestFileChangedWhileStarting(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "trainer.sh")
+	if err := os.WriteFile(script, []byte("echo >> \"$2\"\nexec \"$1\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, "fake")
+	o.Command, o.SHA256 = []string{"sh", script, self(t), script}, digestOfFile(t, script)
+	if err := failsToLaunch(t.Context(), t, o); !strings.Contains(err.Error(), "was changed while it was being started") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// No secret of the host's reaches a trainer; devices and threads do.
+func TestTrainersEnvironment(t *testing.T) {
+	t.Setenv("TEMPORAL_API_KEY", "secret")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+	t.Setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+	o := options(t, "fake")
+	o.Command = []string{"sh", "-c", "env >&2; exec \"$0\"", self(t)}
+	o.Devices, o.Threads = []string{"GPU-2", "GPU-3"}, 3
+	tail := launch(t, o).LogTail()
+	lines := strings.Split(tail, "\n")
+	for _, want := range []string{"CUDA_VISIBLE_DEVICES=GPU-2,GPU-3", "OMP_NUM_THREADS=3", "GOMAXPROCS=3", "CUDA_DEVICE_ORDER=PCI_BUS_ID", "HOME=" + os.Getenv("HOME")} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("the trainer's environment lacks %s:\n%s", want, tail)
+		}
+	}
+	if strings.Contains(tail, "secret") || strings.Contains(tail, "TEMPORAL") {
+		t.Errorf("the trainer sees what it should not:\n%s", tail)
+	}
+}
+
+func TestFullLogIsCapped(t *testing.T) {
+	var full bytes.Buffer
+	o := options(t, "flood")
+	o.Log, o.LogLimit = &full, 10_000
+	p := launch(t, o)
+	if _, err := trainerplugin.Guard(p, quick).Train(t.Context(), job(t), func(trainerplugin.Event) error { return nil }); err == nil {
+		t.Error("a flood ended well")
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := full.Len(); n < 9_000 || n > 10_100 {
+		t.Errorf("the full log has %d bytes, want its limit of 10000", n)
+	}
+	if !strings.HasSuffix(full.String(), "[log cut: it reached its size limit]\n") {
+		t.Errorf("the log does not say that it was cut: %q", full.String()[full.Len()-100:])
+	}
+}
+
+// Launching again and again leaves neither goroutines nor descriptors behind.
+func TestLaunchLeaksNothing(t *testing.T) {
+	once := func() {
+		p := launch(t, options(t, "fake"))
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	once()
+	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	for range 5 {
+		once()
+	}
+	// gRPC's goroutines end a moment after their connection.
+	for limit := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		g, f := runtime.NumGoroutine(), openFiles(t)
+		if g <= goroutines && f <= files {
+			return
+		}
+		if time.Now().After(limit) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines and %d files, before %d and %d\n%s", g, f, goroutines, files, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("this system has no /proc to count open files in")
+	}
+	return len(all)
+}
+
+func BenchmarkLaunch(b *testing.B) {
+	for b.Loop() {
+		p, err := trainerplugin.Launch(b.Context(), options(b, "fake"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := p.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEvents(b *testing.B) {
+	p, err := trainerplugin.Launch(b.Context(), options(b, "fake"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	j := baseJob()
+	j.Params.Options = map[string]string{trainertest.StepTimeOption: "0s"}
+	j.Params.Steps, j.Dir = b.N, b.TempDir()
+	j.Trial = j.Params.ID()
+	b.ResetTimer()
+	if _, err := p.Train(b.Context(), j, func(trainerplugin.Event) error { return nil }); err != nil {
+		b.Fatal(err)
+	}
+}
