@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 
 	"sweep"
 	"sweep/privacy"
@@ -82,12 +84,17 @@ func (f *Frontier) sayCost(say func(bool, string, ...any)) {
 	}
 	switch f.Disclosure {
 	case "composed":
-		say(f.Composed > 0, "the search as a whole, all trials composed, costs epsilon %s at delta %g; each point's own epsilon does not count the others",
-			privacy.FormatEpsilon(float64(f.Composed), 3), f.Delta)
+		say(f.Composed > 0, "the search as a whole, all trials composed, costs epsilon %s at delta %s; each point's own epsilon does not count the others",
+			privacy.FormatEpsilon(float64(f.Composed), 3), short(f.Delta))
 	default:
 		say(considered > len(f.Points), "best of %d trials: epsilon is each trial's own and does not count the search (disclosure: %s)", considered, f.Disclosure)
 	}
 	say(open, "points of infinite epsilon have no noise: they are a baseline, and not private")
+}
+
+// short prints x as people write it: 1e-5.
+func short(x float64) string {
+	return strings.Replace(strconv.FormatFloat(x, 'g', -1, 64), "e-0", "e-", 1)
 }
 
 func plural(n int, noun string) string {

@@ -90,7 +90,7 @@ func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 		return f, err
 	}
 	for _, p := range points {
-		f.All = append(f.All, Dot{float64(p.shown()), p.Accuracy})
+		f.All = append(f.All, Dot{float64(p.spent()), p.Accuracy})
 	}
 	f.Points = best(points)
 	for i := range f.Points {
@@ -132,19 +132,17 @@ func (p *Point) complete(ctx context.Context, q queryer, sweepKey int64) error {
 	return err
 }
 
-// shown is the epsilon at which p belongs in tables and plots.
-func (p Point) shown() Epsilon {
-	if p.TargetEpsilon != 0 {
-		return p.TargetEpsilon
-	}
-	return p.Epsilon
-}
+// place is the epsilon for which p competes with others.
+func (p Point) place() Epsilon { return cmp.Or(p.TargetEpsilon, p.Epsilon) }
+
+// spent is what p cost, or what it should cost if that is not known.
+func (p Point) spent() Epsilon { return cmp.Or(p.Epsilon, p.TargetEpsilon) }
 
 // best returns the best point of each epsilon, by rising epsilon. Of equally
 // accurate points the one with more repeats comes first.
 func best(points []Point) []Point {
 	slices.SortFunc(points, func(a, b Point) int {
-		return cmp.Or(cmp.Compare(a.Delta, b.Delta), cmp.Compare(a.shown(), b.shown()), cmp.Compare(a.TargetEpsilon, b.TargetEpsilon),
+		return cmp.Or(cmp.Compare(a.Delta, b.Delta), cmp.Compare(a.place(), b.place()), cmp.Compare(a.TargetEpsilon, b.TargetEpsilon),
 			cmp.Compare(b.Accuracy, a.Accuracy), cmp.Compare(b.N, a.N), cmp.Compare(a.ID, b.ID))
 	})
 	var chosen []Point
@@ -169,7 +167,7 @@ func best(points []Point) []Point {
 
 // rivals says whether p and q compete for the same place.
 func (p Point) rivals(q Point) bool {
-	return p.Delta == q.Delta && p.shown() == q.shown() && (p.TargetEpsilon == 0) == (q.TargetEpsilon == 0)
+	return p.Delta == q.Delta && p.place() == q.place() && (p.TargetEpsilon == 0) == (q.TargetEpsilon == 0)
 }
 
 // composed bounds the epsilon of all that the sweep's trials did to the data
