@@ -50,7 +50,7 @@ func (c Calibration) Noise(sampleRate float64, steps int) (float64, error) {
 		return math.NaN(), fmt.Errorf("calibrate noise: %w", err)
 	}
 	if i < 0 {
-		return math.NaN(), fmt.Errorf("calibrate noise: %w", c.infeasible(DPSGD{sampleRate, mostNoise, 1}))
+		return math.NaN(), fmt.Errorf("calibrate noise: %w", c.infeasible(DPSGD{sampleRate, mostNoise, steps}))
 	}
 	return decimalAt(most - i), nil
 }
@@ -81,6 +81,46 @@ func (c Calibration) Steps(sampleRate, sigma float64) (int, error) {
 		return 0, fmt.Errorf("calibrate steps: %w", c.infeasible(one))
 	}
 	return i + 1, nil
+}
+
+// Batch returns the largest expected Poisson batch out of examples examples that
+// keeps steps steps with noise multiplier sigma within the target.
+func (c Calibration) Batch(examples int, sigma float64, steps int) (int, error) {
+	if examples < 1 {
+		return 0, fmt.Errorf("calibrate batch: %d examples; there must be at least 1", examples)
+	}
+	event := func(batch int) DPSGD { return DPSGD{float64(batch) / float64(examples), sigma, steps} }
+	if err := c.check(event(1)); err != nil {
+		return 0, fmt.Errorf("calibrate batch: %w", err)
+	}
+	cost := func(i int) (float64, error) { return c.cost(event(i + 1)) }
+	i, err := largestWithin(c.Target.Epsilon, examples-1, examples/20, cost)
+	if err != nil {
+		return 0, fmt.Errorf("calibrate batch: %w", err)
+	}
+	if i < 0 {
+		return 0, fmt.Errorf("calibrate batch: %w", c.infeasible(event(1)))
+	}
+	return i + 1, nil
+}
+
+// SampleRate returns the largest sampling rate of five significant digits, from
+// 1e-9 to 1, that keeps steps steps with noise multiplier sigma within the target.
+func (c Calibration) SampleRate(sigma float64, steps int) (float64, error) {
+	least := decimalIndex(1e-9)
+	event := func(i int) DPSGD { return DPSGD{decimalAt(least + i), sigma, steps} }
+	if err := c.check(event(0)); err != nil {
+		return math.NaN(), fmt.Errorf("calibrate sample rate: %w", err)
+	}
+	cost := func(i int) (float64, error) { return c.cost(event(i)) }
+	i, err := largestWithin(c.Target.Epsilon, -least, decimalIndex(0.01)-least, cost)
+	if err != nil {
+		return math.NaN(), fmt.Errorf("calibrate sample rate: %w", err)
+	}
+	if i < 0 {
+		return math.NaN(), fmt.Errorf("calibrate sample rate: %w", c.infeasible(event(0)))
+	}
+	return decimalAt(least + i), nil
 }
 
 func (c Calibration) check(e DPSGD) error {
@@ -114,8 +154,12 @@ func (c Calibration) infeasible(one DPSGD) error {
 	if c.Spent != nil {
 		after = " after what was spent"
 	}
-	return fmt.Errorf("%w: epsilon %v at delta %v, but one step with sample rate %v and noise multiplier %v%s costs epsilon %s by %s",
-		ErrInfeasible, c.Target.Epsilon, c.Target.Delta, one.SampleRate, one.Noise, after, FormatEpsilon(cost, 4), c.Accountant)
+	steps := "one step"
+	if one.Steps != 1 {
+		steps = fmt.Sprintf("%d steps", one.Steps)
+	}
+	return fmt.Errorf("%w: epsilon %v at delta %v, but %s with sample rate %v and noise multiplier %v%s costs epsilon %s by %s",
+		ErrInfeasible, c.Target.Epsilon, c.Target.Delta, steps, one.SampleRate, one.Noise, after, FormatEpsilon(cost, 4), c.Accountant)
 }
 
 // largestWithin returns the largest i in [0, n] whose cost is at most target,

@@ -106,10 +106,71 @@ func TestCalibrateRefuses(t *testing.T) {
 	}
 }
 
+// The sigma and steps that tight accounting allows, against what RDP would
+// (accounting.md, section 2): 9.1190 instead of 9.8896, and 1068 instead of 908.
+func TestCalibrateByExact(t *testing.T) {
+	σ, err := CalibrateNoise(Exact, Budget{1, 1e-5}, 4096./50000, 875)
+	near(t, "σ", σ, err, 9.1190, 1e-4)
+	steps, err := CalibrateSteps(Exact, Budget{1, 1e-5}, 16384./50000, 40)
+	near(t, "steps", float64(steps), err, 1068, 0)
+	steps, err = CalibrateSteps(Certified, Budget{8, 8e-7}, 16384./1281167, 2.5)
+	near(t, "steps on ImageNet", float64(steps), err, 81065, 0)
+}
+
+// jax_privacy returns a σ of ε = 1.000115 and 909 steps for these.
+func TestPitfallCalibrationDoesNotOvershoot(t *testing.T) {
+	for _, a := range []Accountant{Certified, Exact, RDP, PLD} {
+		c := Calibration{Accountant: a, Target: Budget{1, 1e-5}}
+		within := func(what string, e DPSGD, err error) {
+			t.Helper()
+			ε, err2 := a.Epsilon(e, 1e-5)
+			if err != nil || err2 != nil || ε > 1 || ε < 0.99 {
+				t.Errorf("%s: %s %+v costs %v; %v, %v", a, what, e, ε, err, err2)
+			}
+		}
+		σ, err := c.Noise(4096./50000, 875)
+		within("noise", DPSGD{4096. / 50000, σ, 875}, err)
+		steps, err := c.Steps(4096./50000, 10)
+		within("steps", DPSGD{4096. / 50000, 10, steps}, err)
+		batch, err := c.Batch(50000, 10, 875)
+		within("batch", DPSGD{float64(batch) / 50000, 10, 875}, err)
+		q, err := c.SampleRate(10, 875)
+		within("sample rate", DPSGD{q, 10, 875}, err)
+		if a == RDP && batch < 4142 { // what RDP of coarser orders allows
+			t.Errorf("rdp allows a batch of %d", batch)
+		}
+	}
+	// accounting.md, section 2: 4496 by exact accounting.
+	batch, err := Calibration{Accountant: Exact, Target: Budget{1, 1e-5}}.Batch(50000, 10, 875)
+	near(t, "batch", float64(batch), err, 4496, 1)
+}
+
 func ExampleCalibrateNoise() {
 	σ, err := CalibrateNoise(RDP, Budget{Epsilon: 8, Delta: 1e-5}, 16384./50000, 2000)
 	fmt.Println(σ, err)
 	// Output: 9.3901 <nil>
+}
+
+// The settings of the calibration table in accounting.md, section 2.
+func BenchmarkCalibrateNoise(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		q      float64
+		steps  int
+		budget Budget
+	}{
+		{"B4096_T875_e1", 4096. / 50000, 875, Budget{1, 1e-5}},
+		{"B4096_T2468_e8", 4096. / 50000, 2468, Budget{8, 1e-5}},
+		{"B16384_T2000_e8", 16384. / 50000, 2000, Budget{8, 1e-5}},
+		{"B256_T10000_e3", 256. / 50000, 10000, Budget{3, 1e-5}},
+		{"ImageNet_T71589_e8", 16384. / 1281167, 71589, Budget{8, 8e-7}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				CalibrateNoise(Exact, c.budget, c.q, c.steps)
+			}
+		})
+	}
 }
 
 func BenchmarkCalibrateNoiseRDP(b *testing.B) {

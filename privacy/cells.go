@@ -82,14 +82,3 @@ var (
 	fiveAt      = [5]float64{0.046910077030668004, 0.23076534494715845, 0.5, 0.76923465505284155, 0.953089922969332}
 	fiveWeight  = [5]float64{0.11846344252809454, 0.23931433524968324, 0.28444444444444444, 0.23931433524968324, 0.11846344252809454}
 )
-
-// cells is the law's cells, over all branches.
-func (l law) cells(width, tails float64, yield func(cell)) {
-	for _, b := range l {
-		b.pair.cells(width, tails, func(c cell) {
-			c.mass *= b.weight
-			c.lift *= b.weight
-			yield(c)
-		})
-	}
-}

@@ -60,8 +60,14 @@ var decoders map[string]func(body []byte) (Event, error)
 
 func init() { // a variable's initializer may not refer to itself through UnmarshalEvent
 	decoders = map[string]func([]byte) (Event, error){
-		Composed{}.kind(): decodeComposed,
-		DPSGD{}.kind():    decode[DPSGD],
+		Composed{}.kind():           decodeComposed,
+		DPSGD{}.kind():              decode[DPSGD],
+		Gaussian{}.kind():           decode[Gaussian],
+		FixedSize{}.kind():          decode[FixedSize],
+		TruncatedPoisson{}.kind():   decode[TruncatedPoisson],
+		Shuffled{}.kind():           decode[Shuffled],
+		Laplace{}.kind():            decode[Laplace],
+		RandomizedResponse{}.kind(): decode[RandomizedResponse],
 	}
 }
 

@@ -15,6 +15,12 @@ func TestEventJSON(t *testing.T) {
 	}{
 		{DPSGD{0.08, 3, 2468}, `{"type":"dpsgd","sample_rate":0.08,"noise_multiplier":3,"steps":2468}`},
 		{Composed{}, `{"type":"composed","events":[]}`},
+		{Gaussian{2, 3}, `{"type":"gaussian","noise_multiplier":2,"count":3}`},
+		{FixedSize{60000, 256, 1.1, 3500}, `{"type":"fixed_size","examples":60000,"batch_size":256,"noise_multiplier":1.1,"steps":3500}`},
+		{TruncatedPoisson{0.1, 3, 10, 100, 20}, `{"type":"truncated_poisson","sample_rate":0.1,"noise_multiplier":3,"steps":10,"examples":100,"max_batch_size":20}`},
+		{Shuffled{10, 72}, `{"type":"shuffled","noise_multiplier":10,"epochs":72}`},
+		{Laplace{10, 3}, `{"type":"laplace","scale":10,"count":3}`},
+		{RandomizedResponse{0.5, 3, 10}, `{"type":"randomized_response","random":0.5,"options":3,"count":10}`},
 		{Composed{DPSGD{1, 2, 3}, Composed{}},
 			`{"type":"composed","events":[{"type":"dpsgd","sample_rate":1,"noise_multiplier":2,"steps":3},{"type":"composed","events":[]}]}`},
 	} {
@@ -31,7 +37,7 @@ func TestEventJSON(t *testing.T) {
 
 func TestUnmarshalEventRefuses(t *testing.T) {
 	for data, want := range map[string]string{
-		`{"type":"magic"}`:                       `unknown type "magic"; known are composed, dpsgd`,
+		`{"type":"magic"}`:                       `unknown type "magic"; known are composed, dpsgd, fixed_size, gaussian,`,
 		`{"sample_rate":1}`:                      `it needs a "type"`,
 		`[]`:                                     `read privacy event`,
 		`{"type":"dpsgd","sample_rate":2}`:       `sample rate 2 is not a probability`,
@@ -95,7 +101,7 @@ func TestParse(t *testing.T) {
 
 func TestCovers(t *testing.T) {
 	got := Covers(Question{Event: DPSGD{0.1, 1, 1}, Unit: "patient"})
-	for _, want := range []string{"adding or removing one patient", "Poisson", "does not cover hyper-parameters"} {
+	for _, want := range []string{"adding or removing one patient", "Poisson samples", "does not cover hyper-parameters"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("Covers = %q, want it to say %q", got, want)
 		}

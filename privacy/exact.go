@@ -114,7 +114,7 @@ func (d direction) epsilon(delta float64) (lower, upper float64, err error) {
 		m := d.most()
 		return m, m, nil
 	case d.steps() == 1:
-		return solve(single{d[0].law}, d.guess(delta), delta)
+		return solve(single{d[0].law}, max(d[0].law[0].near(delta), 0), delta)
 	}
 	c, ε, err := saddleFor(d.cumulant, math.Log(delta))
 	if err != nil {
@@ -128,22 +128,35 @@ func (d direction) epsilon(delta float64) (lower, upper float64, err error) {
 	return solve(at, ε, delta)
 }
 
-// solve brackets the ε ≥ 0 at which at's δ is delta, by Newton's method on ln δ.
+// solve brackets the ε ≥ 0 at which at's δ is delta, by Newton's method on
+// ln δ, which rises towards the answer from one side; where that leads out of
+// what is known, by halving.
 func solve(at curve, ε, delta float64) (lower, upper float64, err error) {
-	for range 100 {
+	lo, hi := 0.0, math.Inf(1) // δ(lo) > delta ≥ δ(hi)
+	for range 200 {
 		δ, slope, bound := at.delta(ε)
 		if !(bound <= 2*mostError*δ) {
 			break
 		}
-		step := δ / slope * math.Log(δ/delta)
-		if ε == 0 && δ <= delta {
-			return 0, 0, nil
+		if δ <= delta {
+			if hi = ε; ε == 0 {
+				return 0, 0, nil
+			}
+		} else {
+			lo = ε
 		}
-		if math.Abs(step) > 1e-13*ε {
-			ε = max(ε-step, 0)
+		next := ε - δ/slope*math.Log(δ/delta)
+		if δ == 0 || !(next > lo && next < hi) && math.Abs(next-ε) > 1e-13*ε {
+			next = (lo + min(hi, 2*lo+1)) / 2
+			if hi == ε && next < 1e-300 {
+				next = 0
+			}
+		}
+		if math.Abs(next-ε) > 1e-13*ε {
+			ε = next
 			continue
 		}
-		width := 2*(bound+1e-15*δ)/-slope + math.Abs(step) + 1e-14*ε
+		width := 2*(bound+1e-15*δ)/-slope + math.Abs(next-ε) + 1e-14*ε
 		return max(ε-width, 0), ε + width, nil
 	}
 	return 0, 0, fmt.Errorf("%w: no convergence to δ = %.4g near ε = %.4g", ErrNotApplicable, delta, ε)

@@ -174,9 +174,3 @@ func BenchmarkEpsilonExact(b *testing.B) {
 		Exact.Epsilon(DPSGD{4096. / 50000, 10, 875}, 1e-5)
 	}
 }
-
-func BenchmarkCalibrateNoiseExact(b *testing.B) {
-	for b.Loop() {
-		CalibrateNoise(Exact, Budget{1, 1e-5}, 4096./50000, 875)
-	}
-}

@@ -2,86 +2,37 @@ package privacy
 
 import "math"
 
-// A mixture is a distribution of N(mean, σ²) components. What the listed
-// components leave of the weight 1 is at mean 0.
-type mixture []component
-
-type component struct {
-	weight float64 // (0, 1]
-	mean   float64 // in clipping norms; not 0
-}
-
-// A pair is two mixtures of normal distributions with common σ whose hockey-stick
-// divergence bounds that of a step's outputs on neighbouring data sets, in one
-// direction (a dominating pair: Zhu, Dong, Wang 2022, arXiv:2106.08567). Its
-// privacy loss L(x) = ln p(x)/q(x) is monotone in x.
-type pair struct {
-	p, q mixture
-	σ    float64
+// losses is the privacy loss of one step between two neighbouring data sets, in
+// one direction.
+type losses interface {
+	// cells calls yield for cells that cover the outputs up to so many normal
+	// deviations, each about width wide in loss at most. Those left out on the
+	// side of high losses have at most the mass of one normal tail.
+	cells(width, deviations float64, yield func(cell))
+	// nodes appends nodes of a quadrature under the tilt c, good up to frequency u.
+	// The error wraps ErrNotApplicable where there is none.
+	nodes(to []node, c, u float64) ([]node, error)
+	// excess is ∫ max(p - e^ε q, 0) and ∫ e^ε q over the outputs where that is
+	// positive.
+	excess(ε float64) (δ, weighted float64)
+	// most is the supremum of the loss, +Inf if there is none.
+	most() float64
+	// near is a loss that is exceeded with about the probability delta.
+	near(delta float64) float64
+	// logMoment is ln E_P[exp(c·L)], c > 0.
+	logMoment(c float64) float64
+	// gaussian returns μ if the step is a plain Gaussian release.
+	gaussian() (μ float64, ok bool)
 }
 
 // A law is the privacy loss of one step: a public coin chooses a branch, whose
-// pair then decides. Most laws have one branch.
+// losses then decide. Most laws have one branch.
 type law []branch
 
 type branch struct {
 	weight float64 // (0, 1]; all of a law sum to 1
-	pair   pair
+	losses
 }
-
-// logRatio is ln of m's density at x over that of N(0, σ²). It keeps its digits
-// where the ratio is near 1, as for tiny weights.
-func (m mixture) logRatio(x, σ float64) float64 {
-	var sum float64 // ratio - 1
-	top := math.Inf(-1)
-	for _, c := range m {
-		e := c.mean * (x - c.mean/2) / (σ * σ)
-		sum += c.weight * math.Expm1(e)
-		top = max(top, e)
-	}
-	if sum > -0.5 && top < 700 {
-		return math.Log1p(sum)
-	}
-	rest, s := 1.0, newLogSum()
-	for _, c := range m {
-		rest -= c.weight
-		s.add(math.Log(c.weight) + c.mean*(x-c.mean/2)/(σ*σ))
-	}
-	if rest > 0 {
-		s.add(math.Log(rest))
-	}
-	return s.log()
-}
-
-// loss is L(x).
-func (p pair) loss(x float64) float64 {
-	return p.p.logRatio(x, p.σ) - p.q.logRatio(x, p.σ)
-}
-
-// logDensity is ln p(x).
-func (p pair) logDensity(x float64) float64 {
-	return -x*x/(2*p.σ*p.σ) - math.Log(p.σ*math.Sqrt(2*math.Pi)) + p.p.logRatio(x, p.σ)
-}
-
-// rising says whether the loss grows with x.
-func (p pair) rising() bool { return p.loss(1) > p.loss(-1) }
-
-// means are the least and the largest mean of m's components.
-func (m mixture) means() (least, most float64) {
-	rest := 1.0
-	least, most = math.Inf(1), math.Inf(-1)
-	for _, c := range m {
-		rest -= c.weight
-		least, most = min(least, c.mean), max(most, c.mean)
-	}
-	if rest > 0 {
-		least, most = min(least, 0), max(most, 0)
-	}
-	return least, most
-}
-
-// swapped is the pair in the other direction.
-func (p pair) swapped() pair { return pair{p.q, p.p, p.σ} }
 
 // A spell is one law composed with itself.
 type spell struct {
@@ -93,44 +44,22 @@ type spell struct {
 // one order. A guarantee holds if it holds in every direction.
 type direction []spell
 
-// gaussian is the pair of a Gaussian release of sensitivity μ and noise 1.
-func gaussian(μ float64) pair { return pair{p: mixture{{1, 1}}, σ: 1 / μ} }
-
-// asGaussian returns μ if the step is a plain Gaussian release.
-func (l law) asGaussian() (μ float64, ok bool) {
-	if len(l) != 1 {
-		return 0, false
-	}
-	p, ok := l[0].pair.p.single()
-	q, okQ := l[0].pair.q.single()
-	return math.Abs(p-q) / l[0].pair.σ, ok && okQ
-}
-
-// single returns the mean of m if m has one component only.
-func (m mixture) single() (mean float64, ok bool) {
-	switch {
-	case len(m) == 0:
-		return 0, true
-	case len(m) == 1 && m[0].weight == 1:
-		return m[0].mean, true
-	}
-	return 0, false
-}
-
 // merged draws all Gaussian releases together into one, which is exact: those
 // of μ1, μ2, … compose to √(μ1² + μ2² + …).
 func (d direction) merged() direction {
 	var out direction
 	var μ2 float64
 	for _, s := range d {
-		if μ, ok := s.law.asGaussian(); ok {
-			μ2 += float64(s.times) * μ * μ
-			continue
+		if len(s.law) == 1 {
+			if μ, ok := s.law[0].gaussian(); ok {
+				μ2 += float64(s.times) * μ * μ
+				continue
+			}
 		}
 		out = append(out, s)
 	}
 	if μ2 > 0 {
-		out = append(out, spell{law{{1, gaussian(math.Sqrt(μ2))}}, 1})
+		out = append(out, spell{law{{1, gaussianPair(math.Sqrt(μ2))}}, 1})
 	}
 	return out
 }
@@ -144,41 +73,43 @@ func (d direction) steps() int {
 	return n
 }
 
-// most is the supremum of the loss: +Inf, unless the outermost component of Q
-// lies as far out as that of P.
-func (p pair) most() float64 {
-	pl, pm := p.p.means()
-	ql, qm := p.q.means()
-	switch {
-	case p.rising() && pm > qm, !p.rising() && pl < ql:
-		return math.Inf(1)
-	case p.rising():
-		return math.Log(p.p.weightAt(pm) / p.q.weightAt(qm))
-	}
-	return math.Log(p.p.weightAt(pl) / p.q.weightAt(ql))
-}
-
-// weightAt is the weight of the component of m with the given mean.
-func (m mixture) weightAt(mean float64) float64 {
-	rest := 1.0
-	for _, c := range m {
-		if c.mean == mean {
-			return c.weight
-		}
-		rest -= c.weight
-	}
-	return rest
-}
-
 // most is the supremum of the composed loss.
 func (d direction) most() float64 {
 	var sum float64
 	for _, s := range d {
 		top := math.Inf(-1)
 		for _, b := range s.law {
-			top = max(top, b.pair.most())
+			top = max(top, b.most())
 		}
 		sum += float64(s.times) * top
 	}
 	return sum
+}
+
+// cells is the law's cells, over all branches.
+func (l law) cells(width, deviations float64, yield func(cell)) {
+	for _, b := range l {
+		b.cells(width, deviations, func(c cell) {
+			c.mass *= b.weight
+			c.lift *= b.weight
+			yield(c)
+		})
+	}
+}
+
+// tilt is the loss at the tilt c ≥ 0, good for characteristic functions up to
+// the frequency u.
+func (l law) tilt(c, u float64) (tilt, error) {
+	var nodes []node
+	for _, b := range l {
+		first := len(nodes)
+		var err error
+		if nodes, err = b.nodes(nodes, c, u); err != nil {
+			return tilt{}, err
+		}
+		for i := first; i < len(nodes); i++ {
+			nodes[i].logMass += math.Log(b.weight)
+		}
+	}
+	return summarize(nodes, c), nil
 }

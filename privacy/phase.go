@@ -3,7 +3,7 @@ package privacy
 // A phase is one step that was made several times. The cost of an event is
 // the composition of its phases.
 type phase struct {
-	step  Event // a [DPSGD] of one step
+	step  Event // of one step, one release, …
 	times int   // ≥ 1
 }
 
@@ -12,7 +12,10 @@ type phase struct {
 func phases(e Event) []phase {
 	var list []phase
 	at := make(map[Event]int)
-	collect(e, 1, func(step Event, times int) {
+	collect(e, func(step Event, times int) {
+		if times == 0 {
+			return
+		}
 		if i, ok := at[step]; ok {
 			list[i].times += times
 			return
@@ -23,16 +26,35 @@ func phases(e Event) []phase {
 	return list
 }
 
-func collect(e Event, times int, add func(step Event, times int)) {
+// collect calls add with the steps of e, each reduced to a single one.
+func collect(e Event, add func(step Event, times int)) {
+	var n int
 	switch e := e.(type) {
 	case Composed:
 		for _, part := range e {
-			collect(part, times, add)
+			collect(part, add)
 		}
 	case DPSGD:
-		if n := times * e.Steps; n > 0 && e.SampleRate > 0 {
-			e.Steps = 1
+		n, e.Steps = e.Steps, 1
+		if e.SampleRate > 0 {
 			add(e, n)
 		}
+	case TruncatedPoisson:
+		n, e.Steps = e.Steps, 1
+		if e.SampleRate > 0 {
+			add(e, n)
+		}
+	case FixedSize:
+		n, e.Steps = e.Steps, 1
+		add(e, n)
+	case Gaussian:
+		add(Gaussian{e.Noise, 1}, e.Count)
+	case Shuffled:
+		add(Gaussian{e.Noise, 1}, e.Epochs)
+	case Laplace:
+		add(Laplace{e.Scale, 1}, e.Count)
+	case RandomizedResponse:
+		n, e.Count = e.Count, 1
+		add(e, n)
 	}
 }

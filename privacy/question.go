@@ -2,6 +2,7 @@ package privacy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,18 +10,26 @@ import (
 type Relation string
 
 const (
-	// AddRemove neighbours differ by one unit that is present in one of them.
-	// It is also what the empty string means.
+	// AddRemove neighbours differ by one unit that is present in one of them
+	// only. It is also what the empty string means.
 	AddRemove Relation = "add_remove"
+	// ReplaceOne neighbours differ in what one unit is. It costs about twice
+	// as much as [AddRemove].
+	ReplaceOne Relation = "replace_one"
+	// ZeroOut neighbours differ by one unit that contributes nothing in one of
+	// them but is still there to be drawn.
+	ZeroOut Relation = "zero_out"
 )
 
 // ParseRelation reads the name of a relation; "" is [AddRemove].
 func ParseRelation(name string) (Relation, error) {
 	switch r := Relation(name); r {
-	case "", AddRemove:
+	case "":
 		return AddRemove, nil
+	case AddRemove, ReplaceOne, ZeroOut:
+		return r, nil
 	}
-	return "", fmt.Errorf("unknown neighbouring relation %q; known are %s", name, AddRemove)
+	return "", fmt.Errorf("unknown neighbouring relation %q; known are %s, %s, %s", name, AddRemove, ReplaceOne, ZeroOut)
 }
 
 // A Question is an event together with whose privacy is meant.
@@ -40,6 +49,14 @@ func (q Question) check() error {
 	return q.Event.Check()
 }
 
+// relation is q.Relation with its default.
+func (q Question) relation() Relation {
+	if q.Relation == "" {
+		return AddRemove
+	}
+	return q.Relation
+}
+
 // Covers says in one sentence what a number about q means and what it leaves
 // out. It belongs wherever the number is shown.
 func Covers(q Question) string {
@@ -47,9 +64,44 @@ func Covers(q Question) string {
 	if unit == "" {
 		unit = "example"
 	}
+	doing := map[Relation]string{
+		AddRemove: "adding or removing", ReplaceOne: "replacing", ZeroOut: "zeroing out",
+	}[q.relation()]
 	var b strings.Builder
-	fmt.Fprintf(&b, "Covers adding or removing one %s when every step's model is seen", unit)
-	b.WriteString(" and batches are drawn as recorded (Poisson sampling of the whole training set)")
+	fmt.Fprintf(&b, "Covers %s one %s when everything released on the way is seen", doing, unit)
+	for _, say := range premises(q.Event) {
+		b.WriteString(", " + say)
+	}
 	b.WriteString("; does not cover hyper-parameters chosen on the same data, other releases from it, or noise whose seed is known.")
 	return b.String()
+}
+
+// premises are what the events of e take for granted about how batches come
+// about, each once.
+func premises(e Event) []string {
+	var out []string
+	add := func(s string) {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	switch e := e.(type) {
+	case Composed:
+		for _, part := range e {
+			for _, s := range premises(part) {
+				add(s)
+			}
+		}
+	case DPSGD:
+		if e.SampleRate < 1 {
+			add("if batches were Poisson samples of the whole training set")
+		}
+	case TruncatedPoisson:
+		add("if batches were Poisson samples of the whole training set, cut at random to the largest size")
+	case FixedSize:
+		add("if each batch was drawn afresh without replacement")
+	case Shuffled:
+		add("if each example took part once an epoch")
+	}
+	return out
 }

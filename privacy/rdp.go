@@ -1,7 +1,6 @@
 package privacy
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -27,22 +26,13 @@ type renyiPart struct {
 func newRenyi(q Question) (renyi, error) {
 	var r renyi
 	for _, p := range phases(q.Event) {
-		d, err := divergence(p.step)
+		d, err := divergence(p.step, q.relation())
 		if err != nil {
 			return renyi{}, err
 		}
 		r.parts = append(r.parts, renyiPart{d, float64(p.times)})
 	}
 	return r, nil
-}
-
-// divergence is the Rényi divergence of one step as a function of its order.
-func divergence(step Event) (func(α float64) float64, error) {
-	switch e := step.(type) {
-	case DPSGD:
-		return func(α float64) float64 { return poissonDivergence(e.SampleRate, e.Noise, α) }, nil
-	}
-	return nil, fmt.Errorf("rdp knows no bound for the event %s", step.kind())
 }
 
 // at is the divergence of the whole composition at order α.

@@ -17,22 +17,22 @@ type single struct{ law law }
 
 func (s single) delta(ε float64) (δ, slope, bound float64) {
 	for _, b := range s.law {
-		d, q := b.pair.excess(ε)
+		d, q := b.excess(ε)
 		δ += b.weight * d
 		slope -= b.weight * q
 	}
 	return δ, slope, 1e-12 * δ
 }
 
-// guess is where to start looking for ε: the threshold's loss at a normal
-// quantile that belongs to delta.
-func (d direction) guess(delta float64) float64 {
-	p := d[0].law[0].pair
+// near is the loss at the normal quantile that belongs to delta, from the
+// outermost component of P.
+func (p pair) near(delta float64) float64 {
+	least, most := p.p.means()
 	x := p.σ * math.Sqrt(-2*math.Log(delta))
-	if !p.rising() {
-		x = -x
+	if p.rising() {
+		return p.loss(most + x)
 	}
-	return max(p.loss(x), 0)
+	return p.loss(least - x)
 }
 
 // excess is ∫ max(p - e^ε q, 0) and ∫ e^ε q over the same outputs.
@@ -41,23 +41,23 @@ func (p pair) excess(ε float64) (δ, weighted float64) {
 		return 0, 0
 	}
 	from, outwards := p.threshold(ε), 1.0
-	if !p.rising() {
-		outwards = -1
+	outermost := -from
+	if least, most := p.p.means(); p.rising() {
+		outermost += most
+	} else {
+		outermost, outwards = -outermost-least, -1
 	}
-	// Panels are short enough for the loss's curvature, which has the scale σ².
+	// Twelve deviations beyond the last component or the threshold nothing is
+	// left. Panels are short enough for the loss's curvature, of the scale σ².
+	end := max(outermost, 0) + 12*p.σ
 	width := min(p.σ, p.σ*p.σ/p.steepness()) / 2
-	for at := 0.0; at < 100*p.σ; at += width {
-		var sum float64
+	for at := 0.0; at < end; at += width {
 		for _, g := range legendre() {
 			x := from + outwards*(at+width*g.at)
 			w := width * g.weight * math.Exp(p.logDensity(x))
 			gap := ε - p.loss(x)
-			sum += w * -math.Expm1(gap)
+			δ += w * -math.Expm1(gap)
 			weighted += w * math.Exp(gap)
-		}
-		δ += sum
-		if at > 8*p.σ && sum < 1e-18*δ || sum == 0 && at > 40*p.σ {
-			break
 		}
 	}
 	return δ, weighted

@@ -19,8 +19,14 @@ const (
 	mostNodes  = 200000 // beyond it a quadrature is given up
 )
 
-// tilt returns the loss at the tilt c ≥ 0, on a grid fine enough for
-// characteristic functions up to frequency u.
+// A node stands for a small interval of outputs.
+type node struct {
+	logMass float64 // ln of its mass under P
+	loss    float64
+}
+
+// nodes is the trapezoid rule over x, on a grid fine enough for characteristic
+// functions up to frequency u.
 //
 // The grid's step h follows from the strip |Im x| ≤ y in which the integrand
 // P^(1+z) Q^-z is analytic: the trapezoid rule errs by about
@@ -29,42 +35,24 @@ const (
 //
 // where κ/σ² bounds the loss's slope (Trefethen, Weideman 2014, SIAM Review 56,
 // Theorem 5.1). The mixtures' zeros are at Im x = ±πσ²/κ; half of that is used.
-func (l law) tilt(c, u float64) (tilt, error) {
-	var nodes []node
-	for _, b := range l {
-		var err error
-		if nodes, err = b.nodes(nodes, c, u); err != nil {
-			return tilt{}, err
-		}
-	}
-	return summarize(nodes, c), nil
-}
-
-// A node stands for a small interval of outputs.
-type node struct {
-	logMass float64 // ln of its mass under P
-	loss    float64
-}
-
-func (b branch) nodes(nodes []node, c, u float64) ([]node, error) {
-	p := b.pair
-	from, to, err := p.support(c)
+func (p pair) nodes(to []node, c, u float64) ([]node, error) {
+	from, end, err := p.support(c)
 	if err != nil {
 		return nil, err
 	}
 	κ := p.steepness()
 	y := math.Min(math.Pi*p.σ*p.σ/(2*κ), 8.7*p.σ)
 	h := 2 * math.Pi / (40/y + y/(2*p.σ*p.σ) + 2*u*κ/(p.σ*p.σ))
-	n := math.Ceil((to - from) / h)
+	n := math.Ceil((end - from) / h)
 	if n > mostNodes {
 		return nil, fmt.Errorf("%w: the quadrature would need %.0f nodes", ErrNotApplicable, n)
 	}
-	shift := math.Log(h) + math.Log(b.weight)
+	shift := math.Log(h)
 	for i := range int(n) + 1 {
 		x := from + float64(i)*h
-		nodes = append(nodes, node{p.logDensity(x) + shift, p.loss(x)})
+		to = append(to, node{p.logDensity(x) + shift, p.loss(x)})
 	}
-	return nodes, nil
+	return to, nil
 }
 
 // steepness is κ: the loss's slope is at most κ/σ².

@@ -1,0 +1,94 @@
+package privacy
+
+import (
+	"errors"
+	"math"
+)
+
+// certified answers by the tightest accountant that applies.
+type certified struct{ question Question }
+
+// A bracketer gives both sides of an answer.
+type bracketer interface {
+	epsilons(delta float64) (lower, upper float64, err error)
+	deltas(epsilon float64) (lower, upper float64, err error)
+}
+
+func (c certified) epsilon(delta float64) (float64, error) {
+	_, upper, err := c.epsilons(delta)
+	return upper, err
+}
+
+func (c certified) delta(epsilon float64) (float64, error) {
+	_, upper, err := c.deltas(epsilon)
+	return upper, err
+}
+
+func (c certified) epsilons(delta float64) (lower, upper float64, err error) {
+	return c.first(func(b bracketer) (float64, float64, error) { return b.epsilons(delta) })
+}
+
+func (c certified) deltas(epsilon float64) (lower, upper float64, err error) {
+	return c.first(func(b bracketer) (float64, float64, error) { return b.deltas(epsilon) })
+}
+
+// first is the answer of the first accountant that applies.
+func (c certified) first(ask func(bracketer) (float64, float64, error)) (lower, upper float64, err error) {
+	for _, open := range []func(Question) (bracketer, error){
+		func(q Question) (bracketer, error) { return newExact(q) },
+		func(q Question) (bracketer, error) { return newPLD(q) },
+		func(q Question) (bracketer, error) { return newRenyi(q) },
+	} {
+		var b bracketer
+		if b, err = open(c.question); err == nil {
+			lower, upper, err = ask(b)
+		}
+		if !errors.Is(err, ErrNotApplicable) {
+			return lower, upper, err
+		}
+	}
+	return 0, 0, err
+}
+
+// epsilons has nothing below but 0.
+func (r renyi) epsilons(delta float64) (lower, upper float64, err error) {
+	upper, err = r.epsilon(delta)
+	return 0, upper, err
+}
+
+func (r renyi) deltas(epsilon float64) (lower, upper float64, err error) {
+	upper, err = r.delta(epsilon)
+	return 0, upper, err
+}
+
+// A Bracket holds the truth between two numbers.
+type Bracket struct {
+	Lower float64 `json:"lower"`
+	Upper float64 `json:"upper"`
+}
+
+// EpsilonBracket returns ε at delta from below and from above: exact to nine
+// digits where [Exact] applies, by [PLD] elsewhere, and with 0 as the lower end
+// where only [RDP] knows the event. Lower is what no accountant can go below.
+func EpsilonBracket(q Question, delta float64) (Bracket, error) {
+	return bracket(q, checkDelta(delta), math.Inf(1), func(c certified) (float64, float64, error) { return c.epsilons(delta) })
+}
+
+// DeltaBracket is [EpsilonBracket] for δ at epsilon.
+func DeltaBracket(q Question, epsilon float64) (Bracket, error) {
+	return bracket(q, checkEpsilon(epsilon), 1, func(c certified) (float64, float64, error) { return c.deltas(epsilon) })
+}
+
+func bracket(q Question, err error, bare float64, ask func(certified) (float64, float64, error)) (Bracket, error) {
+	if err == nil {
+		err = q.check()
+	}
+	if err != nil {
+		return Bracket{}, err
+	}
+	lower, upper, err := ask(certified{q})
+	if errors.Is(err, errNoNoise) {
+		return Bracket{0, bare}, nil
+	}
+	return Bracket{lower, upper}, err
+}
