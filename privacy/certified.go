@@ -35,6 +35,7 @@ func (c certified) deltas(epsilon float64) (lower, upper float64, err error) {
 // first is the answer of the first accountant that applies.
 func (c certified) first(ask func(bracketer) (float64, float64, error)) (lower, upper float64, err error) {
 	for _, open := range []func(Question) (bracketer, error){
+		func(q Question) (bracketer, error) { return newSelection(q) },
 		func(q Question) (bracketer, error) { return newExact(q) },
 		func(q Question) (bracketer, error) { return newPLD(q) },
 		func(q Question) (bracketer, error) { return newRenyi(q) },

@@ -36,18 +36,30 @@ func MarshalEvent(e Event) ([]byte, error) {
 
 // eventBody is e's own fields as a JSON object.
 func eventBody(e Event) ([]byte, error) {
-	parts, ok := e.(Composed)
-	if !ok {
-		return json.Marshal(e)
-	}
-	list := wireComposed{Events: make([]json.RawMessage, len(parts))}
-	for i, part := range parts {
-		var err error
-		if list.Events[i], err = MarshalEvent(part); err != nil {
+	switch e := e.(type) {
+	case Composed:
+		list := wireComposed{Events: make([]json.RawMessage, len(e))}
+		for i, part := range e {
+			var err error
+			if list.Events[i], err = MarshalEvent(part); err != nil {
+				return nil, err
+			}
+		}
+		return json.Marshal(list)
+	case Select:
+		run, err := MarshalEvent(e.Run)
+		if err != nil {
 			return nil, err
 		}
+		return json.Marshal(wireSelect{run, e.Count, e.Mean, e.Shape})
+	case Subset:
+		part, err := MarshalEvent(e.Event)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(wireSubset{e.Rate, part})
 	}
-	return json.Marshal(list)
+	return json.Marshal(e)
 }
 
 // wireComposed is the JSON form of [Composed], which is not an object itself.
@@ -68,6 +80,8 @@ func init() { // a variable's initializer may not refer to itself through Unmars
 		Shuffled{}.kind():           decode[Shuffled],
 		Laplace{}.kind():            decode[Laplace],
 		RandomizedResponse{}.kind(): decode[RandomizedResponse],
+		Select{}.kind():             decodeSelect,
+		Subset{}.kind():             decodeSubset,
 	}
 }
 

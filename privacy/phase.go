@@ -11,19 +11,32 @@ type phase struct {
 // The order is that of first appearance.
 func phases(e Event) []phase {
 	var list []phase
-	at := make(map[Event]int)
+	at := make(map[any]int)
 	collect(e, func(step Event, times int) {
 		if times == 0 {
 			return
 		}
-		if i, ok := at[step]; ok {
+		key := identity(step)
+		if i, ok := at[key]; ok {
 			list[i].times += times
 			return
 		}
-		at[step] = len(list)
+		at[key] = len(list)
 		list = append(list, phase{step, times})
 	})
 	return list
+}
+
+// identity is equal for equal steps. Those that hold other events, which may
+// be lists, are known by their JSON form.
+func identity(step Event) any {
+	switch step.(type) {
+	case Select, Subset:
+		if form, err := MarshalEvent(step); err == nil {
+			return string(form)
+		}
+	}
+	return step
 }
 
 // collect calls add with the steps of e, each reduced to a single one.
@@ -43,6 +56,12 @@ func collect(e Event, add func(step Event, times int)) {
 		n, e.Steps = e.Steps, 1
 		if e.SampleRate > 0 {
 			add(e, n)
+		}
+	case Select:
+		add(e, 1)
+	case Subset:
+		if e.Rate > 0 {
+			add(e, 1)
 		}
 	case FixedSize:
 		n, e.Steps = e.Steps, 1

@@ -78,8 +78,7 @@ func Covers(q Question) string {
 
 // premises are what the events of e take for granted about how batches come
 // about, each once.
-func premises(e Event) []string {
-	var out []string
+func premises(e Event) (out []string) {
 	add := func(s string) {
 		if !slices.Contains(out, s) {
 			out = append(out, s)
@@ -100,6 +99,12 @@ func premises(e Event) []string {
 		add("if batches were Poisson samples of the whole training set, cut at random to the largest size")
 	case FixedSize:
 		add("if each batch was drawn afresh without replacement")
+	case Select:
+		out = premises(e.Run)
+		add(fmt.Sprintf("if only the best of a %s number of runs with independently drawn hyper-parameters was released", e.Count))
+	case Subset:
+		out = premises(e.Event)
+		add("if the subset was one Poisson sample")
 	case Shuffled:
 		add("if each example took part once an epoch")
 	}

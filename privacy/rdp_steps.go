@@ -26,6 +26,10 @@ func divergence(step Event, r Relation) (func(α float64) float64, error) {
 		}
 		rate := float64(e.Batch) / float64(e.Examples)
 		return func(α float64) float64 { return fixedSizeDivergence(rate, e.Noise, α) }, nil
+	case Select:
+		return selectDivergence(e, r)
+	case Subset:
+		return subsetDivergence(e, r)
 	}
 	there, back, err := lawsOf(step, r)
 	if err != nil {
