@@ -21,7 +21,7 @@ CREATE INDEX sweeps_by_name ON sweeps (name, created);
 
 -- Every text a sweep's file ever had: a changed file under the same name extends the sweep.
 CREATE TABLE revisions (
-	sweep      INTEGER NOT NULL REFERENCES sweeps (key),
+	sweep      INTEGER NOT NULL REFERENCES sweeps (key),  -- whose file it is
 	number     INTEGER NOT NULL CHECK (number >= 1),  -- 1 is the file the sweep began with
 	created    TEXT NOT NULL,            -- when it entered the record
 	file       TEXT NOT NULL,            -- path it was read from, as it was given
@@ -38,7 +38,7 @@ CREATE TABLE trials (
 	key                 INTEGER PRIMARY KEY,   -- for joins within this file
 	id                  TEXT NOT NULL UNIQUE,  -- digest of params: its name for ever
 	point               TEXT NOT NULL,         -- digest of params without seed: repeats share it
-	state               TEXT NOT NULL CHECK (state IN ('pending', 'running', 'completed', 'failed', 'stopped')),
+	state               TEXT NOT NULL CHECK (state IN ('pending', 'running', 'completed', 'failed', 'stopped')),  -- where it stands; stopped: cancelled, goes on from its checkpoint
 	attempt             INTEGER NOT NULL CHECK (attempt >= 0),  -- number of its newest attempt, the only one that may write; 0 before the first
 	data                TEXT NOT NULL,         -- data set
 	train_examples      INTEGER NOT NULL,      -- N: examples trained on
@@ -63,8 +63,8 @@ CREATE INDEX trials_by_point ON trials (point);
 
 -- Which sweep asks for which trial, and as what.
 CREATE TABLE sweep_trials (
-	sweep          INTEGER NOT NULL REFERENCES sweeps (key),
-	trial          INTEGER NOT NULL REFERENCES trials (key),
+	sweep          INTEGER NOT NULL REFERENCES sweeps (key),  -- that asks
+	trial          INTEGER NOT NULL REFERENCES trials (key),  -- for that trial
 	position       INTEGER NOT NULL,      -- in the order of the grid, from 0
 	repeat         INTEGER NOT NULL,      -- of its point, from 0
 	label          TEXT NOT NULL,         -- what varies in the sweep, for people
@@ -86,7 +86,7 @@ END;
 
 -- One row for each try at running a trial.
 CREATE TABLE attempts (
-	trial     INTEGER NOT NULL REFERENCES trials (key),
+	trial     INTEGER NOT NULL REFERENCES trials (key),  -- that it runs
 	number    INTEGER NOT NULL CHECK (number >= 1),  -- counts from 1 for each trial; the highest is the fencing token
 	sweep     INTEGER NOT NULL REFERENCES sweeps (key),  -- on whose behalf
 	worker    TEXT NOT NULL,             -- identity of the worker that ran it; '' until it has reported
@@ -106,25 +106,25 @@ CREATE INDEX attempts_open ON attempts (sweep, trial) WHERE ended IS NULL;
 CREATE INDEX attempts_by_end ON attempts (sweep, ended);
 
 CREATE TABLE metric_names (
-	key  INTEGER PRIMARY KEY,
+	key  INTEGER PRIMARY KEY,            -- what metrics.name refers to
 	name TEXT NOT NULL UNIQUE            -- "loss", "grad_norm_mean", "validation/accuracy", ...
 ) STRICT;
 
 -- Numbers measured while training. Kept narrow: there may be tens of millions. See the view curves.
 CREATE TABLE metrics (
-	trial   INTEGER NOT NULL REFERENCES trials (key),
-	name    INTEGER NOT NULL REFERENCES metric_names (key),
-	attempt INTEGER NOT NULL,            -- an attempt that went on from a checkpoint repeats the steps after it
+	trial   INTEGER NOT NULL REFERENCES trials (key),        -- it was measured in
+	name    INTEGER NOT NULL REFERENCES metric_names (key),  -- what was measured
+	attempt INTEGER NOT NULL,            -- that measured it; an attempt that went on from a checkpoint repeats the steps after it
 	step    INTEGER NOT NULL,            -- updates made when it was measured
-	value   REAL,                        -- NULL where it was not a number
+	value   REAL,                        -- in the metric's own unit; NULL where it was not a number
 	PRIMARY KEY (trial, name, attempt, step)
 ) STRICT, WITHOUT ROWID;
 
 -- What a completed trial measured: of the weights after the last step, never of the best step.
 CREATE TABLE outcomes (
-	trial          INTEGER PRIMARY KEY REFERENCES trials (key),
-	attempt        INTEGER NOT NULL,     -- that finished it
-	recorded       TEXT NOT NULL,        -- when
+	trial          INTEGER PRIMARY KEY REFERENCES trials (key),  -- that is completed
+	attempt        INTEGER NOT NULL,     -- number of the attempt that finished it
+	recorded       TEXT NOT NULL,        -- when it was entered
 	accuracy       REAL NOT NULL CHECK (accuracy BETWEEN 0 AND 1),       -- of the averaged (EMA) weights
 	last_accuracy  REAL NOT NULL CHECK (last_accuracy BETWEEN 0 AND 1),  -- of the last weights themselves
 	loss           REAL NOT NULL,        -- mean cross-entropy of the averaged weights, in nats
@@ -140,7 +140,7 @@ CREATE TABLE outcomes (
 
 -- What each trial did to its data. Derived from trials and attempts, rewritten whenever they change; recount refills it.
 CREATE TABLE privacy_events (
-	trial    INTEGER PRIMARY KEY REFERENCES trials (key),
+	trial    INTEGER PRIMARY KEY REFERENCES trials (key),  -- that has made steps
 	steps    INTEGER NOT NULL CHECK (steps >= 1),     -- charged: those of all noise streams together
 	repeated INTEGER NOT NULL CHECK (repeated >= 0),  -- of them, made again with fresh noise because the trial had to start over
 	event    TEXT NOT NULL CHECK (json_valid(event))  -- as package privacy writes it, which any accountant can price
@@ -150,32 +150,32 @@ CREATE INDEX privacy_events_repeated ON privacy_events (trial) WHERE repeated > 
 
 -- What that cost. Derived from privacy_events; recount empties and refills it.
 CREATE TABLE costs (
-	trial      INTEGER NOT NULL REFERENCES trials (key),
-	delta      REAL NOT NULL CHECK (delta > 0 AND delta < 1),
-	accountant TEXT NOT NULL,            -- its name
-	version    TEXT NOT NULL,            -- and version
+	trial      INTEGER NOT NULL REFERENCES trials (key),  -- that cost it
+	delta      REAL NOT NULL CHECK (delta > 0 AND delta < 1),  -- at which epsilon holds
+	accountant TEXT NOT NULL,            -- name of the accountant who says so
+	version    TEXT NOT NULL,            -- its name and edition
 	epsilon    REAL NOT NULL CHECK (epsilon >= 0),  -- upper bound, not rounded; infinite if nothing was private
 	PRIMARY KEY (trial, delta, accountant)
 ) STRICT, WITHOUT ROWID;
 
 -- Checkpoints that attempts announced. The files lie in the trial's folder and go when it is recorded.
 CREATE TABLE checkpoints (
-	trial   INTEGER NOT NULL REFERENCES trials (key),
-	attempt INTEGER NOT NULL,
-	step    INTEGER NOT NULL,            -- updates made
+	trial   INTEGER NOT NULL REFERENCES trials (key),  -- it belongs to
+	attempt INTEGER NOT NULL,            -- number of the attempt that wrote it
+	step    INTEGER NOT NULL,            -- updates made when it was written
 	file    TEXT NOT NULL,               -- name within the trial's folder
 	digest  TEXT NOT NULL,               -- of the file
-	bytes   INTEGER NOT NULL,
+	bytes   INTEGER NOT NULL,            -- size of the file
 	PRIMARY KEY (trial, attempt, step, file)
 ) STRICT, WITHOUT ROWID;
 
 -- Lines about attempts, for people.
 CREATE TABLE notes (
 	key     INTEGER PRIMARY KEY,         -- rising in the order they came
-	trial   INTEGER NOT NULL REFERENCES trials (key),
-	attempt INTEGER NOT NULL,
-	step    INTEGER NOT NULL,            -- of the attempt, when it was written
-	text    TEXT NOT NULL
+	trial   INTEGER NOT NULL REFERENCES trials (key),  -- they are about
+	attempt INTEGER NOT NULL,            -- number of the attempt
+	step    INTEGER NOT NULL,            -- updates made when it was written
+	text    TEXT NOT NULL                -- one line
 ) STRICT;
 
 CREATE INDEX notes_by_trial ON notes (trial);
