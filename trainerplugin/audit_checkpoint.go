@@ -35,7 +35,7 @@ func (a *audit) unproven() error {
 		return nil
 	}
 	if err := verify(a.job.Dir, *a.doubt); err != nil {
-		return a.breach("the checkpoint that it announced for step %d is not there: %v", a.doubt.Step, err)
+		return a.breach("the checkpoint that it announced for step %d is not there as it should be: %v", a.doubt.Step, err)
 	}
 	return nil
 }
@@ -52,8 +52,11 @@ func verify(dir string, c Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() || info.Size() != c.Bytes {
-		return fmt.Errorf("%s is %s of %d bytes, not a file of %d", c.File, info.Mode().Type(), info.Size(), c.Bytes)
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file: %v", c.File, info.Mode())
+	}
+	if info.Size() != c.Bytes {
+		return fmt.Errorf("%s has %d bytes, not %d", c.File, info.Size(), c.Bytes)
 	}
 	f, err := root.Open(c.File)
 	if err != nil {

@@ -125,6 +125,10 @@ func (w *lineWriter) flush() {
 // overrides and bytes that are not UTF-8 become U+FFFD. Tabs stay.
 func appendHarmless(dst, line []byte) []byte {
 	for len(line) > 0 {
+		if n := plainASCII(line); n > 0 {
+			dst, line = append(dst, line[:n]...), line[n:]
+			continue
+		}
 		r, n := utf8.DecodeRune(line)
 		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029') {
 			r = utf8.RuneError
@@ -133,4 +137,13 @@ func appendHarmless(dst, line []byte) []byte {
 		line = line[n:]
 	}
 	return dst
+}
+
+// plainASCII is how many bytes line begins with that need no second look.
+func plainASCII(line []byte) int {
+	n := 0
+	for n < len(line) && line[n] >= ' ' && line[n] < 0x7f {
+		n++
+	}
+	return n
 }

@@ -11,9 +11,9 @@ import (
 )
 
 func TestLaunchedFakeConforms(t *testing.T) {
-	trainertest.Run(t, func(t *testing.T) trainerplugin.Trainer {
-		return launch(t, options(t, "fake"))
-	}, baseJob())
+	base := baseJob()
+	base.Params.Steps = 20
+	trainertest.Run(t, func(t *testing.T) trainerplugin.Trainer { return launch(t, options(t, "fake")) }, base)
 }
 
 // quick limits make a hang show within the test's patience.
