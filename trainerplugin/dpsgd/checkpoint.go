@@ -149,11 +149,11 @@ func readHeader(r io.Reader) (h header, err error) {
 func (id identity) compare(got identity) error {
 	switch {
 	case got.Trial != id.Trial:
-		return fmt.Errorf("it belongs to trial %q", got.Trial)
+		return fmt.Errorf("it belongs to trial %.80q", got.Trial)
 	case got.Params != id.Params:
 		return errors.New("its trial had other parameters")
 	case got.Data != id.Data:
-		return fmt.Errorf("it was trained on data with digest %q, and the data now have %q", got.Data, id.Data)
+		return fmt.Errorf("it was trained on data with digest %.80q, and the data now have %q", got.Data, id.Data)
 	case !reflect.DeepEqual(got.Tensors, id.Tensors):
 		return errors.New("its model has another layout of weights")
 	}

@@ -17,7 +17,7 @@ import "math/bits"
 // The cost is proportional to n, not to the batch, but small: 1 ns for an
 // example, about 1 ms for ImageNet's 1.3 million (BenchmarkPoissonBatch). To
 // skip from one member to the next by the logarithm of a uniform number would
-// be quicker only where batch/n is below about 1/50, saves microseconds beside
+// be quicker only where batch/n is below about 1/20, saves microseconds beside
 // the seconds that gradients take there, and is not exact.
 func poissonBatch(n, batch int, w *words) []int {
 	var members []int

@@ -21,13 +21,14 @@ const (
 
 // A store is the folder of one trial's checkpoints.
 type store struct {
-	dir  string
-	id   identity
-	last int // step of the last checkpoint that was loaded or saved; -1 before there is one
+	dir   string
+	id    identity
+	steps int // T: no checkpoint holds a later step
+	last  int // step of the last checkpoint that was loaded or saved; -1 before there is one
 }
 
 // openStore prepares dir, and removes what a killed attempt left half-written.
-func openStore(dir string, id identity) (*store, error) {
+func openStore(dir string, id identity, steps int) (*store, error) {
 	if dir == "" {
 		return nil, errors.New("open checkpoints: the job names no folder for them")
 	}
@@ -37,7 +38,7 @@ func openStore(dir string, id identity) (*store, error) {
 	if err := removeMatching(dir, unfinishedPattern, all); err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
-	return &store{dir, id, -1}, nil
+	return &store{dir, id, steps, -1}, nil
 }
 
 // load returns the newest checkpoint that is whole and this trial's own, and
@@ -79,8 +80,8 @@ func (s *store) read(name string) (*state, error) {
 		return nil, err
 	}
 	found, err := decode(bufio.NewReader(f), s.id)
-	if err == nil && checkpointName(found.step) != name {
-		err = fmt.Errorf("it holds step %d", found.step)
+	if err == nil && (checkpointName(found.step) != name || found.step > s.steps) {
+		err = fmt.Errorf("it holds step %d, by the name of %s, of a trial of %d steps", found.step, name, s.steps)
 	}
 	return found, err
 }
@@ -169,26 +170,37 @@ func all(string) bool { return true }
 // writeFile creates name in dir with mode 0600 such that, even if the machine
 // loses power, the name stands for nothing, for what it stood for before, or
 // for the whole new file.
-func writeFile(dir, name string, write func(io.Writer) error) (err error) {
-	pattern := strings.Replace(unfinishedPattern, "step-*", strings.TrimSuffix(name, ".ckpt")+"-*", 1)
-	f, err := os.CreateTemp(dir, pattern) // mode 0600
+func writeFile(dir, name string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(dir, "."+strings.TrimSuffix(name, ".ckpt")+"-*.tmp") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	buf := bufio.NewWriterSize(f, 1<<18)
-	err = errors.Join(write(buf), buf.Flush(), f.Sync(), f.Close())
-	if err != nil {
-		return err
+	err = writeDurably(f, write)
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
 	}
-	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
+	if err != nil {
+		_ = os.Remove(f.Name()) // what stays is removed when the folder is next opened
 		return err
 	}
 	return syncFolder(dir)
+}
+
+// writeDurably fills f, waits for the disk and closes f. The first error is the
+// one that says what happened.
+func writeDurably(f *os.File, write func(io.Writer) error) error {
+	buf := bufio.NewWriterSize(f, 1<<18)
+	err := write(buf)
+	if err == nil {
+		err = buf.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // syncFolder makes the names in dir durable.

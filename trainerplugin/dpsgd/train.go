@@ -91,7 +91,7 @@ func (l *loop) open() error {
 	p, tensors := l.job.Params, l.engine.Tensors()
 	id := identity{l.job.Trial, sweep.Digest("params", p), l.data.Digest, tensors}
 	var err error
-	if l.store, err = openStore(l.job.Dir, id); err != nil {
+	if l.store, err = openStore(l.job.Dir, id, p.Steps); err != nil {
 		return err
 	}
 	found, file, notes, err := l.store.load()
