@@ -53,14 +53,18 @@ func New(name string, in Input, threads int) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := in.check(); err != nil {
-		return nil, err
-	}
 	if err := kernel.Err(); err != nil {
 		return nil, err
 	}
 	if threads < 1 {
 		return nil, fmt.Errorf("%d threads; at least 1 is needed", threads)
+	}
+	return newEngine(a, in, threads)
+}
+
+func newEngine(a architecture, in Input, threads int) (*Engine, error) {
+	if err := in.check(); err != nil {
+		return nil, err
 	}
 	m, err := newMachine(a, in, shape{1, 1})
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sweep/trainerplugin/dpsgd"
 )
@@ -71,99 +73,6 @@ func perturbed(e *Engine, seed uint64) []float32 {
 		w[i] += float32(0.05 * r.NormFloat64())
 	}
 	return w
-}
-
-// TestGradient checks gradients of single examples against central differences
-// of a float64 forward pass that shares no code with the engine. Differences
-// of step h err by h²·f‴/6 and rounding/h, here below 1e-8 of the norm; the
-// engine works in float32.
-func TestGradient(t *testing.T) {
-	tests := []struct {
-		model string
-		in    Input
-		ref   func([]float64, array, int) array
-	}{
-		{"tanh-cnn", mnist, refTanhCNN},
-		{"tanh-cnn", Input{13, 15, 3, 7}, refTanhCNN},
-		{"linear", Input{5, 6, 3, 4}, refLinear},
-		{"wrn-10-1", Input{8, 6, 3, 10}, refWRN(10, 1)},
-		{"wrn-10-2", Input{5, 6, 1, 3}, refWRN(10, 2)},
-	}
-	for _, tt := range tests {
-		for _, views := range []int{1, 3} {
-			t.Run(fmt.Sprintf("%s/%dx%dx%d/K=%d", tt.model, tt.in.Height, tt.in.Width, tt.in.Channels, views), func(t *testing.T) {
-				e := open(t, tt.model, tt.in, 1)
-				w := perturbed(e, 7)
-				b := one(noisyBatch(5, views, tt.in.Classes), 3)
-				const clip = 1e6 // larger than any gradient: the sum is g/clip
-				g, stats := clippedSum(t, e, w, b, clip)
-
-				loss := refLoss(b, tt.in, tt.ref)
-				w64 := make([]float64, len(w))
-				for i, v := range w {
-					w64[i] = float64(v)
-				}
-				if want := loss(w64); math.Abs(stats.Losses[0]-want) > 1e-5*want {
-					t.Errorf("loss %v, want %v", stats.Losses[0], want)
-				}
-				if got := clip * norm(g); math.Abs(stats.Norms[0]-got) > 1e-6*got {
-					t.Errorf("norm %v, but the gradient has %v", stats.Norms[0], got)
-				}
-				checkGradient(t, g, clip, w64, loss, stats.Norms[0])
-			})
-		}
-	}
-}
-
-// refLoss is the mean loss over the views of b's only example.
-func refLoss(b dpsgd.Batch, in Input, ref func([]float64, array, int) array) func([]float64) float64 {
-	views := make([]array, b.Views)
-	label := 0
-	for k := range views {
-		img := make([]float32, in.pixels())
-		label = b.View(0, k, img)
-		views[k] = newArray(in.Height, in.Width, in.Channels)
-		for i, v := range img {
-			views[k].v[i] = float64(v)
-		}
-	}
-	return func(w []float64) float64 {
-		s := 0.0
-		for _, v := range views {
-			s += refCrossEntropy(ref(w, v, in.Classes), label)
-		}
-		return s / float64(b.Views)
-	}
-}
-
-// checkGradient compares 20 coordinates, and the
-// directional derivative along the gradient itself, which sees all of them.
-func checkGradient(t *testing.T, g []float32, clip float64, w []float64, loss func([]float64) float64, norm float64) {
-	t.Helper()
-	const h = 1e-5
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
-		i := r.IntN(len(w))
-		old := w[i]
-		w[i] = old + h
-		up := loss(w)
-		w[i] = old - h
-		down := loss(w)
-		w[i] = old
-		if want, got := (up-down)/(2*h), clip*float64(g[i]); math.Abs(got-want) > 5e-6*norm {
-			t.Errorf("d loss/d w[%d] = %v, want %v ± %v", i, got, want, 5e-6*norm)
-		}
-	}
-	along := func(s float64) float64 {
-		moved := slices.Clone(w)
-		for i := range moved {
-			moved[i] += s * clip * float64(g[i]) / norm
-		}
-		return loss(moved)
-	}
-	if want := (along(h) - along(-h)) / (2 * h); math.Abs(norm-want) > 5e-6*norm {
-		t.Errorf("slope along the gradient %v, want %v", want, norm)
-	}
 }
 
 // Papernot et al. give 26,010 weights.
@@ -259,15 +168,11 @@ func TestEvaluate(t *testing.T) {
 	var want dpsgd.Score
 	const n = 37
 	for i := range n {
-		img := make([]float32, mnist.pixels())
-		noise(i, 0, img)
-		x := newArray(28, 28, 1)
-		for p, v := range img {
-			x.v[p] = float64(v)
-		}
-		logits := refTanhCNN(w64, x, 10)
-		want.LossSum += refCrossEntropy(logits, i%10)
-		if logits.v[i%10] == slices.Max(logits.v) {
+		x, label := image64(mnist, func(img []float32) int { noise(i, 0, img); return i % 10 })
+		tape := &tape64{weights: w64, grads: make([]float64, len(w))}
+		logits := tanhNetwork(tape, x, 10)
+		want.LossSum += tape.crossEntropy(logits, label, 1)
+		if logits.v[label] == slices.Max(logits.v) {
 			want.Correct++
 		}
 	}
@@ -441,5 +346,65 @@ func TestBadModels(t *testing.T) {
 	}
 	if _, err := New("nope", mnist, 1); !errors.Is(err, ErrUnknown) {
 		t.Errorf("error %v does not wrap ErrUnknown", err)
+	}
+}
+
+// A batch sixteen times as long takes no more memory, and no goroutine stays.
+func TestMemoryAndGoroutines(t *testing.T) {
+	e := open(t, "tanh-cnn", mnist, 2)
+	w := e.Init(1)
+	sum := make([]float32, len(w))
+	view := func(i, k int, img []float32) int { return i % 10 }
+	used := func(n int) uint64 {
+		if _, err := e.ClippedSum(t.Context(), w, dpsgd.Batch{Len: n, Views: 1, View: view}, 1, sum); err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	small := used(64)
+	goroutines := runtime.NumGoroutine()
+	if large := used(1024); large > small+small/10 {
+		t.Errorf("%d bytes after 64 examples, %d after 1024", small, large)
+	}
+	for range 100 { // Gorgonia's goroutine may still be on its way out
+		if runtime.NumGoroutine() <= goroutines {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), goroutines)
+}
+
+// Describe's estimate of memory is what the engine really allocates, within a
+// tenth and the graph's own bookkeeping.
+func TestDescribeMemory(t *testing.T) {
+	in := Input{32, 32, 3, 10}
+	for _, views := range []int{1, 4} {
+		d, err := Describe("wrn-16-4", in, views, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heap := func() int64 {
+			runtime.GC() // twice, for what has a finalizer
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc)
+		}
+		before := heap()
+		e := open(t, "wrn-16-4", in, 1)
+		w := e.Init(1)
+		clippedSum(t, e, w, noisyBatch(1, views, 10), 1)
+		if _, err := e.Evaluate(t.Context(), w, dpsgd.Examples{Len: 1, At: func(int, []float32) int { return 0 }}); err != nil {
+			t.Fatal(err)
+		}
+		got := heap() - before - 4*int64(len(w)) // w itself is the caller's
+		if math.Abs(float64(got-d.MemoryBytes)) > 0.1*float64(d.MemoryBytes)+4e6 {
+			t.Errorf("K = %d: estimated %d bytes, allocated %d", views, d.MemoryBytes, got)
+		}
+		runtime.KeepAlive(e)
 	}
 }

@@ -2,211 +2,288 @@ package model
 
 import "math"
 
-// A slow second road to the losses, in float64 and straight from the
-// definitions: images are [height][width][channel], filters [height][width]
-// [in][out], and nothing is blocked, padded or shared with the engine.
+// A slow second road to losses and gradients: reverse-mode differentiation in
+// float64, straight from the definitions. Images are [height][width][channel],
+// filters [height][width][in][out]; nothing is blocked, padded, standardised
+// in advance or otherwise shared with the engine. TestReference checks it
+// against central differences.
 
+// An array is an image, or a vector of one pixel, with its gradient.
 type array struct {
 	h, w, c int
-	v       []float64
+	v, g    []float64
 }
 
-func newArray(h, w, c int) array { return array{h, w, c, make([]float64, h*w*c)} }
+func newArray(h, w, c int) *array {
+	return &array{h, w, c, make([]float64, h*w*c), make([]float64, h*w*c)}
+}
 
-func (a array) at(y, x, c int) float64 {
+// at is the index of a pixel, or -1 outside.
+func (a *array) at(y, x int) int {
 	if y < 0 || y >= a.h || x < 0 || x >= a.w {
-		return 0
+		return -1
 	}
-	return a.v[(y*a.w+x)*a.c+c]
+	return (y*a.w + x) * a.c
 }
 
-// weightReader hands out the flat weights in order.
-type weightReader struct{ w []float64 }
-
-func (r *weightReader) next(n int) []float64 {
-	v := r.w[:n]
-	r.w = r.w[n:]
-	return v
+// A tape is a forward pass that can be run backward.
+type tape64 struct {
+	weights, grads []float64 // not yet used ones
+	back           []func()  // in the order of the forward pass
 }
 
-// refConv is a convolution with bias; same pads as TensorFlow documents it.
-func refConv(x array, w, bias []float64, k, out, stride int, same bool) array {
-	oh, ow, py, px := (x.h-k)/stride+1, (x.w-k)/stride+1, 0, 0
-	if same {
-		oh, ow = int(math.Ceil(float64(x.h)/float64(stride))), int(math.Ceil(float64(x.w)/float64(stride)))
-		py, px = max((oh-1)*stride+k-x.h, 0)/2, max((ow-1)*stride+k-x.w, 0)/2
+// next takes the next n weights and their gradients.
+func (t *tape64) next(n int) (w, g []float64) {
+	w, g = t.weights[:n], t.grads[:n]
+	t.weights, t.grads = t.weights[n:], t.grads[n:]
+	return w, g
+}
+
+func (t *tape64) backward() {
+	for i := len(t.back) - 1; i >= 0; i-- {
+		t.back[i]()
 	}
-	y := newArray(oh, ow, out)
-	for r := range oh {
-		for q := range ow {
-			for o := range out {
-				s := 0.0
-				if bias != nil {
-					s = bias[o]
+}
+
+// filter is a convolution's shape.
+type filter struct {
+	size, out, stride int
+	same              bool // zeros around the image, as TensorFlow documents it
+}
+
+// conv is a convolution with filters w, whose gradient goes to dw, and a bias.
+func (t *tape64) conv(x *array, f filter, w, dw []float64) *array {
+	oh, ow, py, px := (x.h-f.size)/f.stride+1, (x.w-f.size)/f.stride+1, 0, 0
+	if f.same {
+		oh, ow = (x.h+f.stride-1)/f.stride, (x.w+f.stride-1)/f.stride
+		py, px = max((oh-1)*f.stride+f.size-x.h, 0)/2, max((ow-1)*f.stride+f.size-x.w, 0)/2
+	}
+	bias, dbias := t.next(f.out)
+	y := newArray(oh, ow, f.out)
+	for i := range y.v {
+		y.v[i] = bias[i%f.out]
+	}
+	// each calls do with every product: the output pixel, the input number
+	// and the first of the weights between them.
+	each := func(do func(to, from, weight int)) {
+		for p := range oh * ow {
+			for k := range f.size * f.size {
+				from := x.at(p/ow*f.stride+k/f.size-py, p%ow*f.stride+k%f.size-px)
+				for c := 0; from >= 0 && c < x.c; c++ {
+					do(p*f.out, from+c, (k*x.c+c)*f.out)
 				}
-				for i := range k {
-					for j := range k {
-						for c := range x.c {
-							s += x.at(r*stride+i-py, q*stride+j-px, c) * w[((i*k+j)*x.c+c)*out+o]
-						}
-					}
-				}
-				y.v[(r*ow+q)*out+o] = s
 			}
 		}
 	}
+	each(func(to, from, weight int) {
+		v := x.v[from]
+		for o, m := range w[weight : weight+f.out] {
+			y.v[to+o] += v * m
+		}
+	})
+	t.back = append(t.back, func() {
+		each(func(to, from, weight int) {
+			s := 0.0
+			for o, g := range y.g[to : to+f.out] {
+				s += g * w[weight+o]
+				dw[weight+o] += g * x.v[from]
+			}
+			x.g[from] += s
+		})
+		for i, g := range y.g {
+			dbias[i%f.out] += g
+		}
+	})
 	return y
 }
 
-func refMap(x array, f func(float64) float64) array {
+// plain is a convolution whose filters are weights themselves.
+func (t *tape64) plain(x *array, f filter) *array {
+	w, dw := t.next(f.size * f.size * x.c * f.out)
+	return t.conv(x, f, w, dw)
+}
+
+// standardised is a convolution under weight standardisation, as section 2 of
+// paper.md has it: scale = gain·rsqrt(max(var·fan, 1e-4)), w' = (w - mean)·scale.
+func (t *tape64) standardised(x *array, f filter) *array {
+	n := f.size * f.size * x.c
+	w, dw := t.next(n * f.out)
+	gain, dgain := t.next(f.out)
+	std, dstd := make([]float64, len(w)), make([]float64, len(w))
+	for o := range f.out {
+		mean, variance := moments(n, func(i int) float64 { return w[i*f.out+o] })
+		root := 1 / math.Sqrt(max(variance*float64(n), 1e-4))
+		for i := range n {
+			std[i*f.out+o] = (w[i*f.out+o] - mean) * root * gain[o]
+		}
+		t.back = append(t.back, func() {
+			// The chain rule in steps: centred = w - mean, root by the variance.
+			var droot, sum float64
+			dcentred := make([]float64, n)
+			for i := range n {
+				centred, g := w[i*f.out+o]-mean, dstd[i*f.out+o]
+				dgain[o] += g * centred * root
+				droot += g * centred * gain[o]
+				dcentred[i] = g * root * gain[o]
+			}
+			for i := range n {
+				if variance*float64(n) > 1e-4 { // d root/d centred = -root³·centred
+					dcentred[i] -= droot * root * root * root * (w[i*f.out+o] - mean)
+				}
+				sum += dcentred[i]
+			}
+			for i := range n {
+				dw[i*f.out+o] += dcentred[i] - sum/float64(n)
+			}
+		})
+	}
+	return t.conv(x, f, std, dstd)
+}
+
+func moments(n int, at func(int) float64) (mean, variance float64) {
+	for i := range n {
+		mean += at(i) / float64(n)
+	}
+	for i := range n {
+		variance += (at(i) - mean) * (at(i) - mean) / float64(n)
+	}
+	return mean, variance
+}
+
+// dense is a fully connected layer with bias.
+func (t *tape64) dense(x *array, out int) *array {
+	flat := &array{1, 1, len(x.v), x.v, x.g}
+	return t.plain(flat, filter{size: 1, out: out, stride: 1})
+}
+
+// each applies f, of derivative df, which is given x and f(x).
+func (t *tape64) each(x *array, f func(float64) float64, df func(x, y float64) float64) *array {
 	y := newArray(x.h, x.w, x.c)
 	for i, v := range x.v {
 		y.v[i] = f(v)
 	}
+	t.back = append(t.back, func() {
+		for i, g := range y.g {
+			x.g[i] += g * df(x.v[i], y.v[i])
+		}
+	})
 	return y
 }
 
-func refMaxPool(x array, k, stride int) array {
-	y := newArray((x.h-k)/stride+1, (x.w-k)/stride+1, x.c)
-	for r := range y.h {
-		for q := range y.w {
-			for c := range x.c {
-				m := math.Inf(-1)
-				for i := range k {
-					for j := range k {
-						m = max(m, x.at(r*stride+i, q*stride+j, c))
-					}
-				}
-				y.v[(r*y.w+q)*x.c+c] = m
+func (t *tape64) tanh(x *array) *array {
+	return t.each(x, math.Tanh, func(_, y float64) float64 { return 1 - y*y })
+}
+
+func (t *tape64) relu(x *array) *array {
+	return t.each(x, func(v float64) float64 { return max(v, 0) }, func(x, _ float64) float64 {
+		if x > 0 {
+			return 1
+		}
+		return 0
+	})
+}
+
+func (t *tape64) maxPool(x *array, size, stride int) *array {
+	y := newArray((x.h-size)/stride+1, (x.w-size)/stride+1, x.c)
+	from := make([]int, len(y.v))
+	for i := range y.v {
+		p, c := i/x.c, i%x.c
+		y.v[i] = math.Inf(-1)
+		for k := range size * size {
+			j := x.at(p/y.w*stride+k/size, p%y.w*stride+k%size) + c
+			if x.v[j] > y.v[i] {
+				y.v[i], from[i] = x.v[j], j
 			}
 		}
 	}
+	t.back = append(t.back, func() {
+		for i, g := range y.g {
+			x.g[from[i]] += g
+		}
+	})
 	return y
 }
 
-func refDense(x array, w, bias []float64, out int) array {
-	y := newArray(1, 1, out)
-	for o := range out {
-		y.v[o] = bias[o]
-		for i, v := range x.v {
-			y.v[o] += v * w[i*out+o]
+func (t *tape64) add(x, z *array) *array {
+	y := newArray(x.h, x.w, x.c)
+	for i := range y.v {
+		y.v[i] = x.v[i] + z.v[i]
+	}
+	t.back = append(t.back, func() {
+		for i, g := range y.g {
+			x.g[i] += g
+			z.g[i] += g
 		}
+	})
+	return y
+}
+
+func (t *tape64) average(x *array) *array {
+	y := newArray(1, 1, x.c)
+	share := 1 / float64(x.h*x.w)
+	for i, v := range x.v {
+		y.v[i%x.c] += v * share
+	}
+	t.back = append(t.back, func() {
+		for i := range x.g {
+			x.g[i] += y.g[i%x.c] * share
+		}
+	})
+	return y
+}
+
+// groupNorm has ε = 1e-5.
+func (t *tape64) groupNorm(x *array, groups int) *array {
+	scale, dscale := t.next(x.c)
+	offset, doffset := t.next(x.c)
+	y := newArray(x.h, x.w, x.c)
+	per := x.c / groups
+	for group := range groups {
+		var members []int
+		for i := range x.v {
+			if i%x.c/per == group {
+				members = append(members, i)
+			}
+		}
+		n := len(members)
+		mean, variance := moments(n, func(i int) float64 { return x.v[members[i]] })
+		root := 1 / math.Sqrt(variance+1e-5)
+		for _, i := range members {
+			y.v[i] = (x.v[i]-mean)*root*scale[i%x.c] + offset[i%x.c]
+		}
+		t.back = append(t.back, func() {
+			var droot, sum float64
+			dcentred := make([]float64, n)
+			for k, i := range members {
+				c, centred, g := i%x.c, x.v[i]-mean, y.g[i]
+				dscale[c] += g * centred * root
+				doffset[c] += g
+				droot += g * centred * scale[c]
+				dcentred[k] = g * root * scale[c]
+			}
+			for k, i := range members { // d root/d variance = -root³/2
+				dcentred[k] -= droot * root * root * root * (x.v[i] - mean) / float64(n)
+				sum += dcentred[k]
+			}
+			for k, i := range members {
+				x.g[i] += dcentred[k] - sum/float64(n)
+			}
+		})
 	}
 	return y
 }
 
-func refCrossEntropy(logits array, label int) float64 {
+// crossEntropy is the loss; its gradient is scaled by share.
+func (t *tape64) crossEntropy(logits *array, label int, share float64) float64 {
 	z := 0.0
 	for _, v := range logits.v {
 		z += math.Exp(v)
 	}
+	t.back = append(t.back, func() {
+		for i, v := range logits.v {
+			logits.g[i] += share * math.Exp(v) / z
+		}
+		logits.g[label] -= share
+	})
 	return math.Log(z) - logits.v[label]
-}
-
-// refTanhCNN is the network of Papernot et al. 2021 for MNIST.
-func refTanhCNN(weights []float64, x array, classes int) array {
-	r := &weightReader{weights}
-	conv := func(x array, k, out, stride int, same bool) array {
-		w := r.next(k * k * x.c * out)
-		return refConv(x, w, r.next(out), k, out, stride, same)
-	}
-	dense := func(x array, out int) array {
-		w := r.next(len(x.v) * out)
-		return refDense(x, w, r.next(out), out)
-	}
-	x = refMaxPool(refMap(conv(x, 8, 16, 2, true), math.Tanh), 2, 1)
-	x = refMaxPool(refMap(conv(x, 4, 32, 2, false), math.Tanh), 2, 1)
-	return dense(refMap(dense(x, 32), math.Tanh), classes)
-}
-
-func refLinear(weights []float64, x array, classes int) array {
-	n := len(x.v) * classes
-	return refDense(x, weights[:n], weights[n:], classes)
-}
-
-// refStandardise is weight standardisation of filters [n][out] as paper.md
-// section 2 has it.
-func refStandardise(w, gain []float64, out int) []float64 {
-	n := len(w) / out
-	std := make([]float64, len(w))
-	for o := range out {
-		mean, variance := 0.0, 0.0
-		for i := range n {
-			mean += w[i*out+o] / float64(n)
-		}
-		for i := range n {
-			variance += (w[i*out+o] - mean) * (w[i*out+o] - mean) / float64(n)
-		}
-		scale := gain[o] / math.Sqrt(max(variance*float64(n), 1e-4))
-		for i := range n {
-			std[i*out+o] = (w[i*out+o] - mean) * scale
-		}
-	}
-	return std
-}
-
-func refGroupNorm(x array, scale, offset []float64, groups int) array {
-	y := newArray(x.h, x.w, x.c)
-	per := x.c / groups
-	for g := range groups {
-		var values []float64
-		for i, v := range x.v {
-			if i%x.c/per == g {
-				values = append(values, v)
-			}
-		}
-		mean, variance := 0.0, 0.0
-		for _, v := range values {
-			mean += v / float64(len(values))
-		}
-		for _, v := range values {
-			variance += (v - mean) * (v - mean) / float64(len(values))
-		}
-		for i, v := range x.v {
-			if c := i % x.c; c/per == g {
-				y.v[i] = (v-mean)/math.Sqrt(variance+1e-5)*scale[c] + offset[c]
-			}
-		}
-	}
-	return y
-}
-
-func refRelu(x array) array { return refMap(x, func(v float64) float64 { return max(v, 0) }) }
-
-// refWRN is the wide ResNet of De et al. 2022.
-func refWRN(depth, width int) func([]float64, array, int) array {
-	return func(weights []float64, x array, classes int) array {
-		r := &weightReader{weights}
-		conv := func(x array, k, out, stride int) array {
-			w := r.next(k * k * x.c * out)
-			w = refStandardise(w, r.next(out), out)
-			return refConv(x, w, r.next(out), k, out, stride, true)
-		}
-		norm := func(x array) array { scale := r.next(x.c); return refGroupNorm(refRelu(x), scale, r.next(x.c), 16) }
-		x = conv(x, 3, 16, 1)
-		for g, c := range []int{16 * width, 32 * width, 64 * width} {
-			for i := range (depth - 4) / 6 {
-				stride := 1
-				if g > 0 && i == 0 {
-					stride = 2
-				}
-				skip := x
-				if i == 0 {
-					skip = conv(norm(x), 1, c, stride)
-				}
-				h := conv(norm(conv(norm(x), 3, c, stride)), 3, c, 1)
-				x = newArray(h.h, h.w, h.c)
-				for j := range x.v {
-					x.v[j] = h.v[j] + skip.v[j]
-				}
-			}
-		}
-		x = norm(x)
-		mean := newArray(1, 1, x.c)
-		for i, v := range x.v {
-			mean.v[i%x.c] += v / float64(x.h*x.w)
-		}
-		w := r.next(x.c * classes)
-		return refDense(mean, w, r.next(classes), classes)
-	}
 }
