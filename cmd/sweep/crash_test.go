@@ -20,8 +20,8 @@ name: crash
 data: {name: glyphs, train: 600, validation: 300}
 model: linear
 privacy: {epsilon: [1, 3, 10], delta: 1e-4, accountant: rdp, noise: seeded}
-grid: {batch_size: [60, 120], learning_rate: [0.25, 0.5, 1, 2], steps: [150]}
-run: {parallel: 4, checkpoint_every: 100ms}
+grid: {batch_size: [60, 120], learning_rate: [0.25, 0.5, 1, 2], steps: [400]}
+run: {parallel: 4, checkpoint_every: 1s}
 `
 
 // TestKillNine kills the whole process at random moments. Afterwards every

@@ -90,6 +90,7 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 	}
 	if fresh {
 		fmt.Fprintln(talk, describeEntered(id, entered))
+		tellDoubts(talk, s)
 		fmt.Fprintf(talk, "results   %s\n", h.db)
 		if h.uiURL != "" {
 			fmt.Fprintf(talk, "temporal  %s\n", h.uiURL)
@@ -100,7 +101,10 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 	if in.Attributes, err = workflows.KnowsAttributes(ctx, h.client, h.namespace); err != nil {
 		return err
 	}
-	return workflows.Start(ctx, h.client, in)
+	if err := workflows.Start(ctx, h.client, in); err != nil || c.Command.Name != "resume" {
+		return err
+	}
+	return workflows.Signal(ctx, h.client, id, workflows.SignalResume)
 }
 
 func describeEntered(id sweep.SweepID, e workflows.Entered) string {

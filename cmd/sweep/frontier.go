@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,15 +34,11 @@ after the last step; never the best epoch. How to read the table stands below it
 			if err != nil {
 				return err
 			}
-			for _, plot := range []struct {
-				path  string
-				write func(io.Writer) error
-			}{{c.String("svg"), f.WriteSVG}, {c.String("png"), f.WritePNG}} {
-				if plot.path == "" {
-					continue
-				}
-				if err := writeFile(plot.path, plot.write); err != nil {
-					return err
+			for _, format := range []string{"svg", "png"} {
+				if path := c.String(format); path != "" {
+					if err := writePlot(path, f, format); err != nil {
+						return err
+					}
 				}
 			}
 			return printFrontier(c, f)
@@ -62,29 +58,22 @@ func showFrontier(c *cli.Context, p place, id sweep.SweepID) error {
 	if err != nil || len(f.Points) == 0 {
 		return err
 	}
-	svg, png := filepath.Join(p.state, string(id)+".svg"), filepath.Join(p.state, string(id)+".png")
-	if err := writeFile(svg, f.WriteSVG); err != nil {
+	plots := filepath.Join(p.state, string(id))
+	if err := errors.Join(writePlot(plots+".svg", f, "svg"), writePlot(plots+".png", f, "png")); err != nil {
 		return err
 	}
-	if err := writeFile(png, f.WritePNG); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.App.ErrWriter, "plot      %s and .png\n\n", svg)
+	fmt.Fprintf(c.App.ErrWriter, "plot      %s.svg and .png\n\n", plots)
 	return printFrontier(c, f)
 }
 
-// writeFile writes a file that is whole or not there.
-func writeFile(path string, write func(io.Writer) error) (err error) {
+// writePlot writes f as a picture. The file is whole or not there.
+func writePlot(path string, f results.Frontier, format string) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name()) // fails once it is renamed
-	if err := write(tmp); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
+	if err := errors.Join(results.WritePlot(tmp, f, format), tmp.Close()); err != nil {
 		return err
 	}
 	return os.Rename(tmp.Name(), path)

@@ -23,13 +23,19 @@ type place struct {
 	data  string // data sets
 }
 
+const defaultDB = "results.db"
+
 var placeFlags = []cli.Flag{
-	&cli.StringFlag{Name: "db", Value: "results.db", EnvVars: []string{"SWEEP_DB"}, Usage: "results `FILE`; everything else that sweep keeps lies in a folder beside it"},
+	&cli.StringFlag{Name: "db", Value: defaultDB, EnvVars: []string{"SWEEP_DB"}, Usage: "results `FILE`; everything else that sweep keeps lies in a folder beside it"},
 	&cli.StringFlag{Name: "data-dir", EnvVars: []string{"SWEEP_DATA_DIR"}, Usage: "`FOLDER` of data sets", DefaultText: dataset.DefaultDir()},
 }
 
 func placeOf(c *cli.Context) (place, error) {
-	db, err := filepath.Abs(c.String("db"))
+	file := c.String("db")
+	if file == "" { // SWEEP_DB is set, and empty
+		file = defaultDB
+	}
+	db, err := filepath.Abs(file)
 	if err != nil {
 		return place{}, err
 	}

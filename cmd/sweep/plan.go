@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -89,10 +90,18 @@ func planTable(c *cli.Context, s *search.Sweep) error {
 	if n := s.Len(); n > len(l.rows) {
 		fmt.Fprintf(w, "… and %d more (--limit 0 prints all)\n", n-len(l.rows))
 	}
-	fmt.Fprintf(w, "%s: %d trials, %.4g views in all; δ = %s by %s, noise %s; nothing was started\n",
+	fmt.Fprintf(w, "%s: trials: %d, %.4g views in all; δ = %s by %s, noise %s; nothing was started\n",
 		s.ID(), s.Len(), views, strconv.FormatFloat(s.Privacy.Delta, 'g', -1, 64), s.Privacy.Accountant, s.Privacy.Noise)
+	tellDoubts(w, s)
 	_, err := fmt.Fprintln(w, "q is the sampling rate, σ the noise multiplier, rounded up so that ε holds; views are images seen, augmentations counted")
 	return err
+}
+
+// tellDoubts says what a careful reader of the sweep's results would object.
+func tellDoubts(w io.Writer, s *search.Sweep) {
+	for _, doubt := range s.Doubts() {
+		fmt.Fprintf(w, "note: %s\n", doubt)
+	}
 }
 
 // planStream prints trials one a line, as they come: a large grid is never held.
