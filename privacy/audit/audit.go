@@ -1,0 +1,102 @@
+// Package audit finds lower bounds on ε from what attacks achieve: how private a
+// trainer certainly is not. A lower bound above the ε that was claimed means
+// that the trainer, or its accounting, is broken; one below it proves nothing.
+//
+// Every bound holds with the confidence 1 - significance over the randomness of
+// the canaries and the training.
+package audit
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// OneRun is what an attack achieved on a single run into which each of m
+// canaries was put by a fair coin of its own. It guesses for some which way the
+// coin fell, and abstains on the others.
+type OneRun struct {
+	Canaries int `json:"m"` // m: coins tossed; ≥ 1
+	Guesses  int `json:"r"` // r: canaries guessed; 0 to m
+	Correct  int `json:"v"` // v: guesses that were right; 0 to r
+}
+
+// Check complains about counts that cannot be.
+func (o OneRun) Check() error {
+	if o.Canaries < 1 || o.Guesses < 0 || o.Guesses > o.Canaries || o.Correct < 0 || o.Correct > o.Guesses {
+		return fmt.Errorf("%d right out of %d guesses about %d canaries cannot be", o.Correct, o.Guesses, o.Canaries)
+	}
+	return nil
+}
+
+// PValue bounds the chance that an (epsilon, delta)-private trainer lets an attack
+// guess so well (Steinke, Nasr, Jagielski 2023, arXiv:2305.08846): with
+// W ~ Bin(r, e^ε/(1+e^ε)),
+//
+//	Pr[W ≥ v] + 2·m·δ·max over i ≥ 1 of Pr[v-i ≤ W < v]/i
+func (o OneRun) PValue(epsilon, delta float64) float64 {
+	q := 1 / (1 + math.Exp(-epsilon))
+	β := atLeast(o.Guesses, q, o.Correct)
+	var α float64
+	if delta > 0 {
+		for i := 1; i <= o.Correct; i++ {
+			α = max(α, (atLeast(o.Guesses, q, o.Correct-i)-β)/float64(i))
+		}
+	}
+	return min(1, β+2*float64(o.Canaries)*delta*α)
+}
+
+// Epsilon returns the largest ε, of about six digits and rounded down, that is
+// refuted at the significance: a trainer that is (ε, delta)-private would do
+// this in less than that share of cases. 0 if none is.
+func (o OneRun) Epsilon(delta, significance float64) (float64, error) {
+	if err := o.Check(); err != nil {
+		return 0, err
+	}
+	if err := checkRates(delta, significance); err != nil {
+		return 0, err
+	}
+	return largest(func(ε float64) bool { return o.PValue(ε, delta) < significance }), nil
+}
+
+func checkRates(delta, significance float64) error {
+	if !(delta >= 0 && delta < 1) {
+		return fmt.Errorf("delta %v is not a probability below 1", delta)
+	}
+	if !(significance > 0 && significance < 1) {
+		return fmt.Errorf("significance %v must lie between 0 and 1; 0.05 gives 95 %% confidence", significance)
+	}
+	return nil
+}
+
+// largest is about the largest ε ≥ 0 that is refuted; the larger ε, the harder
+// that is.
+func largest(refuted func(ε float64) bool) float64 {
+	if !refuted(0) {
+		return 0
+	}
+	lo, hi := 0.0, 1.0
+	for refuted(hi) && hi < 700 {
+		lo, hi = hi, 2*hi
+	}
+	for hi-lo > 1e-7*(1+hi) {
+		if mid := (lo + hi) / 2; refuted(mid) {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// atLeast is Pr[Bin(n, q) ≥ k].
+func atLeast(n int, q float64, k int) float64 {
+	switch {
+	case k <= 0 || q >= 1 && k <= n:
+		return 1
+	case k > n || q <= 0:
+		return 0
+	}
+	return mathext.RegIncBeta(float64(k), float64(n-k+1), q)
+}
