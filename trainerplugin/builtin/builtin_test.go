@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -251,6 +252,20 @@ func TestGPUsAreNotedAsIdle(t *testing.T) {
 	}
 	if n, ok := events[1].(trainerplugin.Note); !ok || !strings.Contains(n.Text, "GPU 0, 1 is not used") {
 		t.Errorf("second event %+v", events[1])
+	}
+}
+
+// A heap of 100 MB is collected at 200 MB by default, at 125 MB with GOGC=25
+// (https://go.dev/doc/gc-guide).
+func TestPeakFollowsTheCollector(t *testing.T) {
+	before := debug.SetGCPercent(25)
+	defer debug.SetGCPercent(before)
+	if got := peakBytes(100<<20) - processBytes; got != 125<<20 {
+		t.Errorf("25 %%: %d MB", got>>20)
+	}
+	debug.SetGCPercent(100)
+	if got := peakBytes(100<<20) - processBytes; got != 200<<20 {
+		t.Errorf("100 %%: %d MB", got>>20)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 )
@@ -11,6 +12,21 @@ import (
 // processBytes is about what a trainer takes before it has any data or model:
 // the program, its runtime and the connection to its host.
 const processBytes = 48 << 20
+
+// peakBytes is the most that the process takes when its data, model and loop
+// hold live bytes: the garbage collector lets the heap outgrow them by the
+// percentage that GOGC, or a call of debug.SetGCPercent, has set. All that is
+// large here is numbers, which it need not look into, so a program that only
+// trains does well to set a low one.
+func peakBytes(live int64) int64 {
+	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(sample)
+	percent := uint64(100)
+	if sample[0].Value.Kind() == metrics.KindUint64 {
+		percent = min(percent, sample[0].Value.Uint64()) // more is a choice to spend what there is
+	}
+	return processBytes + live + live*int64(percent)/100
+}
 
 // memoryLimit is how many bytes this process may ever use: the machine's memory
 // or the least limit of the control groups that it is in. It is 0 where the
