@@ -98,7 +98,11 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 		return nil, fmt.Errorf("start trainer: %w", err)
 	}
 	p := &Process{log: newLineLog(o.Log, o.LogLimit), scratch: scratch}
-	p.client = plugin.NewClient(p.config(o, prog))
+	conf, err := p.config(o, prog)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(scratch))
+	}
+	p.client = plugin.NewClient(conf)
 	err = p.connect(ctx, o.StartTimeout)
 	if err == nil {
 		err = prog.recheck()
@@ -119,12 +123,16 @@ func socketParent() string {
 	return "/tmp"
 }
 
-func (p *Process) config(o LaunchOptions, prog *program) *plugin.ClientConfig {
+func (p *Process) config(o LaunchOptions, prog *program) (*plugin.ClientConfig, error) {
+	tlsConfig, certPEM, err := mutualTLS()
+	if err != nil {
+		return nil, err
+	}
 	return &plugin.ClientConfig{
 		HandshakeConfig:  Handshake,
 		Plugins:          plugin.PluginSet{PluginName: &grpcPlugin{stopGrace: o.StopGrace}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        tlsConfig,
 		SkipHostEnv:      true,
 		StartTimeout:     o.StartTimeout + time.Minute, // connect has its own, and says it better
 		Logger:           hclog.NewNullLogger(),
@@ -135,6 +143,7 @@ func (p *Process) config(o LaunchOptions, prog *program) *plugin.ClientConfig {
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
 			c := newChild(o, prog, p.scratch, p.log)
 			c.cmd.Env = append(environment(os.Environ(), o), spec.Env...)
+			c.cmd.Env = append(c.cmd.Env, clientCertVariable+"="+string(certPEM))
 			if err := c.run(prog.file); err != nil {
 				return nil, err
 			}
@@ -144,7 +153,7 @@ func (p *Process) config(o LaunchOptions, prog *program) *plugin.ClientConfig {
 			}
 			return c, nil
 		},
-	}
+	}, nil
 }
 
 // connect starts the process and waits for its first answer. go-plugin's own

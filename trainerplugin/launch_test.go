@@ -4,15 +4,21 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"sweep/trainerplugin"
 	"sweep/trainerplugin/trainertest"
@@ -254,5 +260,80 @@ func BenchmarkEvents(b *testing.B) {
 	b.ResetTimer()
 	if _, err := p.Train(b.Context(), j, func(trainerplugin.Event) error { return nil }); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// Nobody else on the machine can talk to a trainer: its socket is in a folder
+// of the user's own, and it answers nobody without its host's certificate.
+func TestSocketIsPrivate(t *testing.T) {
+	tmp, err := os.MkdirTemp("", "socket") // short, for a socket's path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	t.Setenv("TMPDIR", tmp)
+	p := launch(t, options(t, "fake"))
+	scratch, err := filepath.Glob(filepath.Join(tmp, "sweep-trainer-*"))
+	if err != nil || len(scratch) != 1 {
+		t.Fatalf("folders %v (%v)", scratch, err)
+	}
+	if info, err := os.Stat(scratch[0]); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the socket's folder: %v, %v", info.Mode(), err)
+	}
+	var sockets []string
+	_ = filepath.WalkDir(scratch[0], func(path string, d os.DirEntry, _ error) error {
+		if d.Type()&os.ModeSocket != 0 {
+			sockets = append(sockets, path)
+		}
+		return nil
+	})
+	if len(sockets) != 1 {
+		t.Fatalf("sockets %v", sockets)
+	}
+	for name, creds := range map[string]credentials.TransportCredentials{
+		"without TLS":           insecure.NewCredentials(),
+		"without a certificate": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}),
+	} {
+		conn, err := grpc.NewClient("unix:"+sockets[0], grpc.WithTransportCredentials(creds))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := trainerplugin.NewClient(conn, 0).Describe(t.Context()); err == nil {
+			t.Errorf("%s: the trainer answered", name)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v (%v)", left, err)
+	}
+}
+
+// Started from a shell, a trainer says what it is for.
+func TestTrainerStartedByHand(t *testing.T) {
+	cmd := exec.Command(self(t))
+	cmd.Env = append(os.Environ(), trainertest.Variable+"=fake")
+	out, err := cmd.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
+		t.Errorf("it ended with %v, want status 1", err)
+	}
+	for _, want := range []string{"This program is a trainer", "command: [" + self(t) + "]", "sweep start FILE"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("it says %q, without %q", out, want)
+		}
+	}
+}
+
+// The shim started by hand changes nothing and says whose it is.
+func TestShimStartedByHand(t *testing.T) {
+	for _, args := range [][]string{nil, {"true"}, {"-lifeline", "3"}, {"-lifeline", "3", "-at", "7", "--", "true"}} {
+		out, err := exec.Command(self(t), append([]string{"shim"}, args...)...).CombinedOutput()
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 || !strings.HasPrefix(string(out), "sweep: trainer shim: ") {
+			t.Errorf("%v: %v, %q", args, err, out)
+		}
 	}
 }

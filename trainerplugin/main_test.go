@@ -2,6 +2,7 @@ package trainerplugin_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,6 +71,9 @@ func launch(t *testing.T, o trainerplugin.LaunchOptions) *trainerplugin.Process 
 	t.Helper()
 	p, err := trainerplugin.Launch(t.Context(), o)
 	if err != nil {
+		if launch, ok := errors.AsType[*trainerplugin.LaunchError](err); ok {
+			t.Log(launch.LogTail)
+		}
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
