@@ -1,0 +1,116 @@
+package privacy
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// testdata/reference.json holds δ(ε) in 25 digits, made by reference.py beside
+// it with mpmath in 50-digit arithmetic.
+func TestAgainstReference(t *testing.T) {
+	data, err := os.ReadFile("testdata/reference.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct {
+		Q, Sigma, Epsilon float64
+		Steps             int
+		Delta             string
+	}
+	if err := json.Unmarshal(data, &rows); err != nil {
+		t.Fatal(err)
+	}
+	applied := 0
+	for _, r := range rows {
+		want, err := strconv.ParseFloat(r.Delta, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := DPSGD{r.Q, r.Sigma, r.Steps}
+		got, err := Exact.Delta(e, r.Epsilon)
+		switch {
+		case errors.Is(err, ErrNotApplicable):
+		case err != nil || math.Abs(got/want-1) > 1e-8:
+			t.Errorf("%+v: δ(%v) = %v, %v; want %v", e, r.Epsilon, got, err, want)
+		default:
+			applied++
+		}
+		b, err := DeltaBracket(Question{Event: e}, r.Epsilon)
+		if err != nil || b.Lower > want*(1+1e-14) || b.Upper < want*(1-1e-14) {
+			t.Errorf("%+v: δ(%v) in %+v, %v; want %v in it", e, r.Epsilon, b, err, want)
+		}
+		rdp, err := RDP.Delta(e, r.Epsilon)
+		if err != nil || rdp < want {
+			t.Errorf("%+v: δ(%v) = %v by rdp, %v; below the truth %v", e, r.Epsilon, rdp, err, want)
+		}
+	}
+	if applied < 14 {
+		t.Errorf("exact applies to %d of %d only", applied, len(rows))
+	}
+}
+
+// Fuzzed: wherever exact applies, no accountant that is a bound is below it and
+// pld's lower end not above; more steps, more sampling, less noise or a smaller
+// δ never cost less; and composing is free of order.
+func FuzzAccountantsAgree(f *testing.F) {
+	r := rand.New(rand.NewPCG(29, 31))
+	for range 12 {
+		f.Add(math.Pow(10, -3*r.Float64()), math.Pow(10, 1.5*r.Float64()-0.2), 1+r.IntN(3000), math.Pow(10, -2-8*r.Float64()), 1+r.Float64())
+	}
+	f.Fuzz(func(t *testing.T, q, σ float64, steps int, δ, more float64) {
+		if !(q > 1e-6 && q <= 1 && σ > 0.3 && σ < 100 && steps > 0 && steps < 1e5 && δ > 1e-12 && δ < 0.01 && more > 1.001 && more < 4) {
+			t.Skip()
+		}
+		e := DPSGD{q, σ, steps}
+		ds, err := directions(Question{Event: e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		low, high, err := exact{ds}.epsilons(δ)
+		if errors.Is(err, ErrNotApplicable) {
+			t.Skip()
+		}
+		if err != nil || low > high {
+			t.Fatalf("%+v δ %v: ε in [%v, %v], %v", e, δ, low, high, err)
+		}
+		rdp, err := RDP.Epsilon(e, δ)
+		if err != nil || rdp < low {
+			t.Errorf("%+v δ %v: rdp %v, %v, below the truth %v", e, δ, rdp, err, low)
+		}
+		under, over, err := pld{ds}.epsilons(δ)
+		if err != nil || over < low || under > high {
+			t.Errorf("%+v δ %v: pld [%v, %v], %v, does not hold the truth %v", e, δ, under, over, err, low)
+		}
+		dearer := []Event{
+			DPSGD{q, σ, int(float64(steps)*more) + 1}, DPSGD{min(q*more, 1), σ, steps}, DPSGD{q, σ / more, steps},
+			Composed{DPSGD{q, σ * more, 3}, e},
+		}
+		for _, d := range dearer {
+			if ε, err := Exact.Epsilon(d, δ); err == nil && ε < low {
+				t.Errorf("%+v costs %v, but %+v only %v", e, low, d, ε)
+			}
+		}
+		a, err1 := Exact.Epsilon(Composed{e, DPSGD{0.3, 5, 20}}, δ)
+		b, err2 := Exact.Epsilon(Composed{DPSGD{0.3, 5, 20}, e}, δ)
+		if err1 == nil && err2 == nil && math.Abs(a-b) > 1e-9*a {
+			t.Errorf("%+v after or before another: %v and %v", e, a, b)
+		}
+	})
+}
+
+// Ten thousand trials with distinct settings, as a large sweep has them.
+func BenchmarkTenThousandTrials(b *testing.B) {
+	for b.Loop() {
+		for i := range 10000 {
+			e := DPSGD{float64(512+i%97*64) / 50000, 1 + float64(i%101)/10, 500 + i}
+			if _, err := Certified.Epsilon(e, 1e-5); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
