@@ -36,15 +36,14 @@ func failsToLaunch(ctx context.Context, t *testing.T, o trainerplugin.LaunchOpti
 	return err
 }
 
+var launchFailures = []struct{ mode, says, log string }{
+	{"rubbish", `it printed "Welcome to CUDA 13! \x1b[2J" on standard output, where the handshake must come first`, "Welcome to CUDA 13! \uFFFD[2J\n"},
+	{"stillborn", "it ended before its handshake: exit status 1: ModuleNotFoundError: No module named 'torch'", "ModuleNotFoundError"},
+	{"mute", "no answer within 200ms", ""},
+}
+
 func TestLaunchFailures(t *testing.T) {
-	tests := []struct {
-		mode, says, log string
-	}{
-		{"rubbish", `it printed "Welcome to CUDA 13! \x1b[2J" on standard output, where the handshake must come first`, "Welcome to CUDA 13! \uFFFD[2J\n"},
-		{"stillborn", "it ended before its handshake: exit status 1: ModuleNotFoundError: No module named 'torch'", "ModuleNotFoundError"},
-		{"mute", "no answer within 200ms", ""},
-	}
-	for _, tt := range tests {
+	for _, tt := range launchFailures {
 		t.Run(tt.mode, func(t *testing.T) {
 			t.Parallel()
 			o := options(t, tt.mode)

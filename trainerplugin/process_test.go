@@ -2,6 +2,7 @@ package trainerplugin_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,39 +20,43 @@ func TestLaunchedFakeConforms(t *testing.T) {
 // quick limits make a hang show within the test's patience.
 var quick = trainerplugin.Limits{Silence: 300 * time.Millisecond}
 
+var protocol = trainerplugin.ErrProtocol
+
+var misbehaviours = []struct {
+	mode string
+	is   []error // what the error wraps
+	says string  // what its message holds
+	log  string  // what the log tail holds
+}{
+	{"hang", []error{protocol, trainerplugin.ErrSilent}, "nothing for 300ms since started of step 0 at", ""},
+	{"freeze", []error{protocol, trainerplugin.ErrSilent}, "since started of step 0", ""},
+	{"flood", []error{protocol, trainerplugin.ErrSilent}, "since started", "WARNING: \uFFFD[31mthe same as before\uFFFD"},
+	{"crash", nil, "trainer process ended: exit status 3", ""},
+	{"panic", nil, "trainer process ended: exit status 2: panic: weights overflow", "panic: weights overflow"},
+	{"disorder", []error{protocol}, "progress of step 1 (after progress of step 2", ""},
+	{"twice", []error{protocol}, "progress of step 2 twice", ""},
+	{"beyond", []error{protocol}, "progress of step 1099511627776, and the trial has steps 0 to 40", ""},
+	{"nan", []error{protocol}, "step 2: loss is NaN", ""},
+	{"restart", []error{protocol}, "it started twice", ""},
+	{"huge", nil, "larger than max", ""},
+	{"escape", []error{protocol}, `"../../etc/passwd" is no name of a file`, ""},
+	{"phantom", []error{protocol}, "the checkpoint that it announced for step 2 is not there", ""},
+	{"lie", []error{protocol}, "is not what it evaluated", ""},
+	{"shortcut", []error{protocol}, "its outcome has 39 steps, and the trial 40", ""},
+	{"impostor", []error{protocol}, `by trainer "sweep-builtin 9"`, ""},
+	{"unmeasured", []error{protocol}, "without an evaluation of step 40", ""},
+	{"no-outcome", []error{protocol}, "it ended without an outcome", ""},
+	{"two-outcomes", []error{protocol}, "a second outcome after its outcome", ""},
+	{"afterthought", []error{protocol}, "an event after its outcome", ""},
+	{"unknown-event", []error{protocol}, "an event of a kind that this host does not know", ""},
+	{"refuse", []error{trainerplugin.ErrRefused}, "the model needs 96 GiB and the device has 80", ""},
+	{"diverge", []error{trainerplugin.ErrDiverged}, "step 2: loss is NaN: training diverged", ""},
+}
+
+// Every way in which a trainer misbehaves ends as the right error within a
+// bounded time, with the trainer's log, and with nothing left running.
 func TestMisbehaviour(t *testing.T) {
-	protocol := trainerplugin.ErrProtocol
-	tests := []struct {
-		mode string
-		is   []error // what the error wraps
-		says string  // what its message holds
-		log  string  // what the log tail holds
-	}{
-		{"hang", []error{protocol, trainerplugin.ErrSilent}, "nothing for 300ms since started of step 0 at", ""},
-		{"freeze", []error{protocol, trainerplugin.ErrSilent}, "since started of step 0", ""},
-		{"flood", []error{protocol, trainerplugin.ErrSilent}, "since started", "WARNING: \uFFFD[31mthe same as before\uFFFD"},
-		{"crash", nil, "trainer process ended: exit status 3", ""},
-		{"panic", nil, "trainer process ended: exit status 2: panic: weights overflow", "panic: weights overflow"},
-		{"disorder", []error{protocol}, "progress of step 1 (after progress of step 2", ""},
-		{"twice", []error{protocol}, "progress of step 2 twice", ""},
-		{"beyond", []error{protocol}, "progress of step 1099511627776, and the trial has steps 0 to 40", ""},
-		{"nan", []error{protocol}, "step 2: loss is NaN", ""},
-		{"restart", []error{protocol}, "it started twice", ""},
-		{"huge", nil, "larger than max", ""},
-		{"escape", []error{protocol}, `"../../etc/passwd" is no name of a file`, ""},
-		{"phantom", []error{protocol}, "the checkpoint that it announced for step 2 is not there", ""},
-		{"lie", []error{protocol}, "is not what it evaluated", ""},
-		{"shortcut", []error{protocol}, "its outcome has 39 steps, and the trial 40", ""},
-		{"impostor", []error{protocol}, `by trainer "sweep-builtin 9"`, ""},
-		{"unmeasured", []error{protocol}, "without an evaluation of step 40", ""},
-		{"no-outcome", []error{protocol}, "it ended without an outcome", ""},
-		{"two-outcomes", []error{protocol}, "a second outcome after its outcome", ""},
-		{"afterthought", []error{protocol}, "an event after its outcome", ""},
-		{"unknown-event", []error{protocol}, "an event of a kind that this host does not know", ""},
-		{"refuse", []error{trainerplugin.ErrRefused}, "the model needs 96 GiB and the device has 80", ""},
-		{"diverge", []error{trainerplugin.ErrDiverged}, "step 2: loss is NaN: training diverged", ""},
-	}
-	for _, tt := range tests {
+	for _, tt := range misbehaviours {
 		t.Run(tt.mode, func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, options(t, tt.mode))
@@ -61,7 +66,7 @@ func TestMisbehaviour(t *testing.T) {
 				t.Errorf("error %v, want one that says %q", err, tt.says)
 			}
 			for _, sentinel := range []error{protocol, trainerplugin.ErrSilent, trainerplugin.ErrRefused, trainerplugin.ErrDiverged} {
-				if got, want := errors.Is(err, sentinel), contains(tt.is, sentinel); got != want {
+				if got, want := errors.Is(err, sentinel), slices.Contains(tt.is, sentinel); got != want {
 					t.Errorf("errors.Is(%v, %v) = %v, want %v", err, sentinel, got, want)
 				}
 			}
@@ -78,11 +83,18 @@ func TestMisbehaviour(t *testing.T) {
 	}
 }
 
-func contains(all []error, e error) bool {
-	for _, x := range all {
-		if x == e {
-			return true
+// No way to misbehave goes without a test.
+func TestAllModesAreTested(t *testing.T) {
+	tested := []string{"deaf", "fork"} // by tests of their own
+	for _, m := range misbehaviours {
+		tested = append(tested, m.mode)
+	}
+	for _, f := range launchFailures {
+		tested = append(tested, f.mode)
+	}
+	for _, mode := range trainertest.Modes() {
+		if !slices.Contains(tested, mode) {
+			t.Errorf("mode %s is tested nowhere", mode)
 		}
 	}
-	return false
 }

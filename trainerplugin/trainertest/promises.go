@@ -116,6 +116,8 @@ func (s *suite) resumes(t *testing.T) {
 
 func (s *suite) passesOver(t *testing.T) {
 	whole := s.finish(t, s.job(t, nil))
+	stopped := s.job(t, nil)
+	c := s.interrupt(t, stopped).checkpoint(t)
 	for name, damage := range map[string]func([]byte) []byte{
 		"one bit flipped": func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
 		"cut in half":     func(b []byte) []byte { return b[:len(b)/2] },
@@ -123,7 +125,9 @@ func (s *suite) passesOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := s.job(t, nil)
-			c := s.interrupt(t, j).checkpoint(t)
+			if err := os.CopyFS(j.Dir, os.DirFS(stopped.Dir)); err != nil {
+				t.Fatal(err)
+			}
 			path := filepath.Join(j.Dir, c.File)
 			text, err := os.ReadFile(path)
 			if err != nil {
@@ -174,6 +178,7 @@ func (s *suite) stopsOnReport(t *testing.T) {
 }
 
 func (s *suite) refuses(t *testing.T) {
+	tr := s.open(t)
 	for name, change := range map[string]func(*sweep.Params){
 		"unknown model":             func(p *sweep.Params) { p.Model = "no-such-model" },
 		"unknown data set":          func(p *sweep.Params) { p.Data.Name = "no-such-data" },
@@ -186,7 +191,7 @@ func (s *suite) refuses(t *testing.T) {
 		"unknown augmentation":      func(p *sweep.Params) { p.AugMult, p.Augment = 2, "upside-down" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr, j := s.open(t), s.job(t, func(j *trainerplugin.Job) { change(&j.Params) })
+			j := s.job(t, func(j *trainerplugin.Job) { change(&j.Params) })
 			if _, err := tr.Check(t.Context(), j); !errors.Is(err, trainerplugin.ErrRefused) {
 				t.Errorf("check: error %v, want one that wraps ErrRefused", err)
 			}
