@@ -113,14 +113,16 @@ func scanPoint(rows *sql.Rows) (p Point, err error) {
 	err = rows.Scan(&p.ID, &p.trial, &p.TargetEpsilon, &p.Epsilon, &p.Delta, &p.N, &p.unpriced, &p.Accuracy, &std)
 	if std.Valid {
 		p.Std = &std.V
-		low, high := meanInterval(p.Accuracy, std.V, p.N)
-		p.Low, p.High = &low, &high
 	}
 	return p, err
 }
 
-// complete reads what only points on the frontier need.
+// complete adds what only points on the frontier need.
 func (p *Point) complete(ctx context.Context, q queryer, sweepKey int64) error {
+	if p.Std != nil {
+		low, high := meanInterval(p.Accuracy, *p.Std, p.N)
+		p.Low, p.High = &low, &high
+	}
 	var params string
 	if err := q.QueryRowContext(ctx, `
 		SELECT t.params, st.label FROM trials t JOIN sweep_trials st ON st.trial = t.key AND st.sweep = ? WHERE t.key = ?`,

@@ -22,9 +22,12 @@ const busyTimeout = 10 * time.Second
 // applicationID marks a SQLite file as ours: "swep" in ASCII.
 const applicationID = 0x73776570
 
-// checkedBytes is up to which size Open has SQLite check the whole file, which
-// reads it all. Beyond, damage shows where it is met.
-const checkedBytes = 64 << 20
+// Up to these sizes opening has SQLite check the whole file, which reads it all
+// at some 300 MB a second. Beyond, damage shows where it is met.
+const (
+	checkedToWrite = 64 << 20
+	checkedToRead  = 4 << 20 // commands that only look should answer at once
+)
 
 // An access is a way to open the file, as parameters of SQLite's URI and of its driver.
 type access map[string]string
@@ -86,9 +89,9 @@ func create(path string) error {
 	return f.Close()
 }
 
-// inspect complains about a file that is not a record, or not a whole one, and
-// changes nothing in it or beside it.
-func inspect(ctx context.Context, path string) error {
+// inspect complains about a file that is not a record or, up to a size, not a
+// whole one. It changes nothing in it or beside it.
+func inspect(ctx context.Context, path string, checked int64) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -104,7 +107,7 @@ func inspect(ctx context.Context, path string) error {
 	if err := identify(ctx, db); err != nil {
 		return err
 	}
-	if info.Size() > checkedBytes || hasLog(path) {
+	if info.Size() > checked || hasLog(path) {
 		return nil // with a log beside it the file alone need not be consistent
 	}
 	if err := check(ctx, db); err != nil && !hasLog(path) { // a writer may have begun meanwhile

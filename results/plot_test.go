@@ -75,8 +75,8 @@ func TestPlotAsPNG(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for y := range img.Bounds().Dy() {
-		for x := range img.Bounds().Dx() {
+	for y := 0; y < img.Bounds().Dy(); y += 2 { // lines are wider
+		for x := 0; x < img.Bounds().Dx(); x += 2 {
 			switch r, g, b, _ := img.At(x, y).RGBA(); [3]uint32{r >> 8, g >> 8, b >> 8} {
 			case [3]uint32{uint32(frontierColor.R), uint32(frontierColor.G), uint32(frontierColor.B)}:
 				seen["frontier"] = true
@@ -107,17 +107,15 @@ func TestPlotsOfOddFrontiers(t *testing.T) {
 		"equal repeats": {{Epsilon: 1, Accuracy: 1, Std: &std, N: 2}, {Epsilon: 1000, Accuracy: 0, Std: &std, N: 2, Dominated: true}},
 		"tiny epsilons": {{Epsilon: 1e-9, Accuracy: 0.1}, {Epsilon: 2e-9, Accuracy: 0.2}},
 	} {
-		for _, format := range []string{"svg", "png"} {
-			f := Frontier{Name: name, Delta: delta, Points: points}
-			for _, p := range points {
-				f.All = append(f.All, Dot{float64(p.Epsilon), p.Accuracy})
-			}
-			var out bytes.Buffer
-			if err := WritePlot(&out, f, format); err != nil || out.Len() == 0 {
-				t.Errorf("%s as %s: %d bytes, error %v", name, format, out.Len(), err)
-			}
-			keep(t, strings.ReplaceAll(name, " ", "-")+"."+format, out.Bytes())
+		f := Frontier{Name: name, Delta: delta, Points: points}
+		for _, p := range points {
+			f.All = append(f.All, Dot{float64(p.Epsilon), p.Accuracy})
 		}
+		var out bytes.Buffer
+		if err := WritePlot(&out, f, "svg"); err != nil || !strings.Contains(out.String(), name) {
+			t.Errorf("%s: %d bytes, error %v", name, out.Len(), err)
+		}
+		keep(t, strings.ReplaceAll(name, " ", "-")+".svg", out.Bytes())
 	}
 	if err := WritePlot(io.Discard, sample(), "gif"); err == nil {
 		t.Error("a format that there is not was accepted")

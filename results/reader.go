@@ -42,7 +42,7 @@ func openInspected(ctx context.Context, path string) (*Reader, error) {
 	if info.Size() == 0 {
 		return nil, fmt.Errorf("there is none yet, the file is empty: %w", os.ErrNotExist)
 	}
-	if err := inspect(ctx, path); err != nil {
+	if err := inspect(ctx, path, checkedToRead); err != nil {
 		return nil, err
 	}
 	r, err := openReader(ctx, path, reading)

@@ -51,7 +51,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func openStore(ctx context.Context, path string) (*Store, error) {
-	if err := inspect(ctx, path); err != nil {
+	if err := inspect(ctx, path, checkedToWrite); err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, path); err != nil {
