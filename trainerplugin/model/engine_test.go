@@ -93,15 +93,18 @@ func TestTanhCNNSize(t *testing.T) {
 	}
 }
 
-// Counts of paper.md, section 2, of De et al.'s code; multiply-adds in
-// millions.
-func TestWideResNetSizes(t *testing.T) {
+// Wide ResNets: weights of paper.md, section 2, from De et al.'s code, and
+// multiply-adds in millions. Tanh networks: Σ (k²·in + 1)·out over the layers
+// that Tramèr and Boneh list.
+func TestSizes(t *testing.T) {
 	tests := []struct {
 		name       string
 		classes    int
 		parameters int64
 		multiplies float64
 	}{
+		{"tanh-cnn-cifar", 10, 550570, 38.9},
+		{"tanh-cnn-cifar-small", 10, 167642, 7.65},
 		{"wrn-16-4", 10, 2753818, 392.6},
 		{"wrn-40-4", 10, 8961306, 1298.6},
 		{"wrn-28-10", 10, 36500378, 5243},
@@ -331,7 +334,7 @@ func TestBadModels(t *testing.T) {
 		threads int
 		want    string
 	}{
-		{"tanh_cnn", mnist, 1, `did you mean "tanh-cnn"? the models are linear, tanh-cnn, wrn-16-4`},
+		{"tanh_cnn", mnist, 1, `did you mean "tanh-cnn"? the models are linear, tanh-cnn, tanh-cnn-cifar, tanh-cnn-cifar-small, wrn-16-4`},
 		{"transformer", mnist, 1, `unknown model "transformer"; the models are linear`},
 		{"wrn-17-4", mnist, 1, "6n + 4"},
 		{"tanh-cnn", Input{4, 4, 1, 10}, 1, "conv2: window of 4 does not fit in 1 pixels"},

@@ -49,6 +49,8 @@ var gradientTests = []struct {
 	{"tanh-cnn", Input{13, 17, 3, 7}, tanhNetwork},
 	{"wrn-10-1", Input{8, 8, 3, 10}, wideNetwork(10, 1)},
 	{"wrn-10-2", Input{9, 7, 1, 3}, wideNetwork(10, 2)},
+	{"tanh-cnn-cifar-small", Input{11, 8, 3, 10}, tanhCIFARNetwork([][]int{{16, 16}, {32, 32}, {64}})},
+	{"tanh-cnn-cifar", Input{8, 9, 3, 10}, tanhCIFARNetwork([][]int{{32, 32}, {64, 64}, {128, 128}})},
 	{"wrn-16-4", Input{8, 8, 3, 10}, wideNetwork(16, 4)},
 }
 
@@ -113,7 +115,7 @@ func TestGradientBelowVarianceFloor(t *testing.T) {
 // single weights and along the gradient, which all of them are in. Differences
 // err by h²·f‴/6 and rounding/h, here below 1e-7 of the norm.
 func TestReference(t *testing.T) {
-	for _, tt := range gradientTests[:5] {
+	for _, tt := range gradientTests[:6] {
 		e := open(t, tt.model, tt.in, 1)
 		w := perturbed(e, 7)
 		b := one(noisyBatch(5, 1, tt.in.Classes), 3)

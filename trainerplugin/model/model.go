@@ -43,7 +43,8 @@ type architecture struct {
 // architectures is sorted by name. Wide ResNets of other sizes have names too;
 // see wideResNet.
 var architectures = []architecture{
-	linear, tanhCNN, newWideResNet(16, 4), newWideResNet(28, 10), newWideResNet(40, 4),
+	linear, tanhCNN, tanhCIFAR, tanhCIFARSmall,
+	newWideResNet(16, 4), newWideResNet(28, 10), newWideResNet(40, 4),
 }
 
 // Names lists models that [New] knows, sorted. It knows wide ResNets of every

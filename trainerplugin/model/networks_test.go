@@ -35,3 +35,16 @@ func wideNetwork(depth, width int) network {
 		return t.dense(t.average(norm(x)), classes)
 	}
 }
+
+// tanhCIFARNetwork is the network of Papernot et al. 2021 for CIFAR-10.
+func tanhCIFARNetwork(groups [][]int) network {
+	return func(t *tape64, x *array, classes int) *array {
+		for _, channels := range groups {
+			for _, c := range channels {
+				x = t.tanh(t.plain(x, filter{3, c, 1, true}))
+			}
+			x = t.maxPool(x, 2, 2)
+		}
+		return t.dense(t.tanh(t.dense(x, 128)), classes)
+	}
+}

@@ -53,8 +53,8 @@ func tileAVX512(rows, columns int) {
 	done()
 }
 
-// bytes loads a stride in floats as one in bytes.
-func bytes(stride string) reg.GPVirtual {
+// inBytes loads a stride in floats as one in bytes.
+func inBytes(stride string) reg.GPVirtual {
 	s := Load(Param(stride), GP64()).(reg.GPVirtual)
 	SHLQ(Imm(2), s)
 	return s
@@ -63,7 +63,7 @@ func bytes(stride string) reg.GPVirtual {
 // eachBlock calls do with the address of each register of the rows at the
 // named pointers, one row after the other.
 func eachBlock(acc accumulators, pointers []string, stride string, do func(m Mem, v reg.VecVirtual)) {
-	row := bytes(stride)
+	row := inBytes(stride)
 	per := len(acc[0]) / len(pointers)
 	for j, name := range pointers {
 		p := Load(Param(name), GP64()).(reg.GPVirtual)
@@ -90,7 +90,7 @@ func store(acc accumulators, pointers []string, stride string) {
 func inner(acc accumulators, columns []string, vector func() reg.VecVirtual) {
 	taps := Load(Param("taps"), GP64()).(reg.GPVirtual)
 	n := Load(Param("n"), GP64())
-	aRow, aStep, bStep := bytes("aRow"), bytes("aStep"), bytes("bStep")
+	aRow, aStep, bStep := inBytes("aRow"), inBytes("aStep"), inBytes("bStep")
 	aRow3 := GP64()
 	LEAQ(Mem{Base: aRow, Index: aRow, Scale: 2}, aRow3)
 	times(n, func() {
