@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sweep"
 )
@@ -289,4 +290,33 @@ func TestStateCopiesAgree(t *testing.T) {
 	if n := scalar[int](t, s, `SELECT count(DISTINCT state) FROM sweep_trials`); n != 5 {
 		t.Errorf("%d states occur, want all 5", n)
 	}
+}
+
+// Whatever a trainer prints or measures can be recorded and read back.
+func FuzzTrainersWords(f *testing.F) {
+	f.Add("loss", "hello", 1.5, 3)
+	f.Add("\xff\x00", "a\x00b\xc3", math.NaN(), -1)
+	f.Add("", "", math.Inf(-1), math.MaxInt)
+	s, id, trials := small(f)
+	f.Fuzz(func(t *testing.T, name, text string, value float64, step int) {
+		ref := begin1(t, s, id, trials[0].Params.ID())
+		r := sweep.Reading{
+			Offset: 1, NoiseID: text, Worker: name, Metrics: []sweep.Metric{{Step: step, Name: name, Value: value}},
+			Notes: []sweep.Note{{Text: text}}, Checkpoints: []sweep.CheckpointRef{{File: name, Digest: text}},
+		}
+		if err := s.Collect(t.Context(), ref, r); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.EndAttempt(t.Context(), ref, sweep.Ending{Failure: sweep.Crashed, Reason: text, LogTail: name, Next: sweep.Pending}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Trial(t.Context(), string(ref.Trial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, n := got.Attempts[len(got.Attempts)-1], got.Notes[len(got.Notes)-1]
+		if n.Text != clean(text) || a.Reason != clean(text) || a.Worker != clean(name) || !utf8.ValidString(n.Text) {
+			t.Errorf("text %q came back as note %q and reason %q; worker %q as %q", text, n.Text, a.Reason, name, a.Worker)
+		}
+	})
 }

@@ -52,7 +52,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, prices priceList, a attempt, r sw
 		UPDATE attempts SET report_bytes = ?, last_step = max(last_step, ?),
 			from_step = coalesce(?, from_step), noise_id = coalesce(?, noise_id), worker = coalesce(?, worker)
 		WHERE trial = ? AND number = ?`,
-		a.offset, furthest(r), given(r.FromStep, r.Started), given(r.NoiseID, r.NoiseID != ""), given(r.Worker, r.Worker != ""),
+		a.offset, furthest(r), given(r.FromStep, r.Started), given(clean(r.NoiseID), r.NoiseID != ""), given(clean(r.Worker), r.Worker != ""),
 		a.trial, a.number); err != nil {
 		return err
 	}
@@ -61,6 +61,9 @@ func takeOver(ctx context.Context, tx *sql.Tx, prices priceList, a attempt, r sw
 	}
 	return charge(ctx, tx, prices, a.trial)
 }
+
+// maxStep keeps sums of steps exact, whatever a broken trainer reports.
+const maxStep = 1 << 40
 
 // furthest is the last step that r shows to have been made. Whatever names a
 // step counts, so that one can be charged too many but never too few.
@@ -72,7 +75,7 @@ func furthest(r sweep.Reading) int {
 	for _, c := range r.Checkpoints {
 		step = max(step, c.Step)
 	}
-	return step
+	return min(step, maxStep)
 }
 
 func given[T any](v T, ok bool) any {
