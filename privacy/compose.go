@@ -37,7 +37,7 @@ func (l lattice) logMoment(c float64) float64 {
 type window struct {
 	lattice
 	above    []float64 // above[i] = Σ_{j≥i} mass[j]
-	weighted []float64 // Σ_{j≥i} mass[j]·exp(loss(0) - loss(j)): the same under Q, up to a factor
+	weighted []float64 // Σ_{j≥i} mass[j]·exp(loss(i) - loss(j)): the same under Q, but for e^loss(i)
 	folded   float64   // at most what wrapping around added to δ
 	missing  float64   // at most what lies above the window
 	round    float64   // relative error by rounding
@@ -120,9 +120,10 @@ func mod(i, n int) int { return ((i % n) + n) % n }
 func (w *window) accumulate() {
 	n := len(w.mass)
 	w.above, w.weighted = make([]float64, n+1), make([]float64, n+1)
+	step := math.Exp(-w.h)
 	for i := n - 1; i >= 0; i-- {
 		w.above[i] = w.above[i+1] + w.mass[i]
-		w.weighted[i] = w.weighted[i+1] + w.mass[i]*math.Exp(-float64(i)*w.h)
+		w.weighted[i] = w.weighted[i+1]*step + w.mass[i]
 	}
 }
 
@@ -131,7 +132,7 @@ func (w *window) accumulate() {
 func (w window) sums(ε float64) (p, q float64) {
 	i := int(math.Floor((ε-w.origin)/w.h)) + 1 - w.first
 	i = min(max(i, 0), len(w.mass))
-	return w.above[i], w.weighted[i] * math.Exp(ε-w.loss(0))
+	return w.above[i], w.weighted[i] * math.Exp(ε-w.loss(i))
 }
 
 // upper is at least δ(ε) of a dominating composition.
