@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -49,6 +50,9 @@ func explain(err error) error {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	if !ok {
 		return err
+	}
+	if e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT {
+		e.Code = sqlite3.ErrFull // however SQLite puts it
 	}
 	switch e.Code {
 	case sqlite3.ErrNotADB:

@@ -35,18 +35,14 @@ func loadMigrations() []string {
 	return texts
 }
 
-// migrate brings the file to the newest schema. It takes the exclusive lock
-// first, so of several processes one migrates and the others find it done.
-func migrate(ctx context.Context, file string) error {
-	db := openPool(file, building)
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	return patiently(ctx, func() error {
-		if version, err := schemaVersion(ctx, db); err != nil || version == len(migrations) {
-			return err
-		}
-		return transact(ctx, db, migrateTx)
-	})
+// migrate brings the file to the newest schema. It takes the write lock before
+// it looks, so of several processes one migrates and the others find it done.
+// Readers go on seeing the old schema until it is through.
+func migrate(ctx context.Context, db *sql.DB) error {
+	if version, err := schemaVersion(ctx, db); err != nil || version == len(migrations) {
+		return err
+	}
+	return transact(ctx, db, migrateTx)
 }
 
 func migrateTx(ctx context.Context, tx *sql.Tx) error {

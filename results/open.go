@@ -33,10 +33,6 @@ const (
 type access map[string]string
 
 var (
-	// building makes and migrates. It sets no journal mode, for a new file
-	// must have its application id in place before its first log exists.
-	building = access{"mode": "rw", "_txlock": "exclusive", "_synchronous": "FULL", "_foreign_keys": "1"}
-
 	writing = access{
 		"mode": "rw", "_journal_mode": "WAL", "_txlock": "immediate", "_synchronous": "FULL",
 		"_foreign_keys": "1", "_stmt_cache_size": "100", "_cache_size": "-32768",
@@ -69,51 +65,42 @@ func (c connector) Driver() driver.Driver                        { return c.driv
 
 // openPool returns a pool of connections to the file, none of them open yet.
 func openPool(path string, a access) *sql.DB {
-	d := &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+	return sql.OpenDB(connector{a.dsn(path), newDriver()})
+}
+
+func newDriver() *sqlite3.SQLiteDriver {
+	return &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
 		// The command sqlite3 has it; the driver leaves SQLite's mathematics out.
 		return c.RegisterFunc("sqrt", math.Sqrt, true)
 	}}
-	return sql.OpenDB(connector{a.dsn(path), d})
-}
-
-// create makes an empty file if there is none. SQLite would make it readable
-// by everybody.
-func create(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil // never open it here: closing would drop SQLite's locks on it
-	}
-	if err != nil {
-		return fmt.Errorf("create record: %w", err)
-	}
-	return f.Close()
 }
 
 // inspect complains about a file that is not a record or, up to a size, not a
-// whole one. It changes nothing in it or beside it.
+// whole one. It changes nothing in it.
 func inspect(ctx context.Context, path string, checked int64) error {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !info.Mode().IsRegular() {
+	case !info.Mode().IsRegular():
 		return fmt.Errorf("%w; it is a %s", ErrForeign, kind(info.Mode()))
-	}
-	if info.Size() == 0 {
-		return nil
+	case info.Size() == 0:
+		return fmt.Errorf("%w; it is empty: remove it, or name another", ErrForeign)
 	}
 	db := openPool(path, peeking)
 	defer db.Close()
-	if err := identify(ctx, db); err != nil {
-		return err
+	err = identify(ctx, db)
+	if err == nil && info.Size() <= checked {
+		err = check(ctx, db)
 	}
-	if info.Size() > checked || hasLog(path) {
-		return nil // with a log beside it the file alone need not be consistent
+	if hasLog(path) && (err == nil || errors.Is(explain(err), ErrDamaged)) {
+		// What is in the log is not in the file yet, or only half: a process
+		// that writes, died or ran out of disk. Both together decide.
+		locked := openPool(path, reading)
+		defer locked.Close()
+		err = patiently(ctx, func() error { return identify(ctx, locked) })
 	}
-	if err := check(ctx, db); err != nil && !hasLog(path) { // a writer may have begun meanwhile
-		return err
-	}
-	return nil
+	return err
 }
 
 func kind(m fs.FileMode) string {
@@ -166,14 +153,10 @@ func check(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// hasLog says whether changes may be waiting beside the file.
+// hasLog says whether changes are, or may be, waiting beside the file.
 func hasLog(path string) bool {
-	for _, suffix := range []string{"-wal", "-journal"} {
-		if info, err := os.Stat(path + suffix); err == nil && info.Size() > 0 {
-			return true
-		}
-	}
-	return false
+	info, err := os.Stat(path + "-wal")
+	return err == nil && info.Size() > 0
 }
 
 // patiently repeats do while another process is changing the journal mode or

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sweep"
@@ -48,8 +49,7 @@ func readFile(t testing.TB, path string) []byte {
 // foreignFile is a SQLite file of another program.
 func foreignFile(t testing.TB, path string) {
 	t.Helper()
-	writeFile(t, path, nil)
-	db := openPool(path, building)
+	db := openPool(path, access{"mode": "rwc"})
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), `PRAGMA journal_mode = WAL; CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('x')`); err != nil {
 		t.Fatal(err)
@@ -64,6 +64,7 @@ func TestRefusedFilesAreLeftAlone(t *testing.T) {
 		want error
 	}{
 		{"text", func(t *testing.T, path string) { writeFile(t, path, bytes.Repeat([]byte("name: mnist\n"), 100)) }, ErrForeign},
+		{"nothing in it", func(t *testing.T, path string) { writeFile(t, path, nil) }, ErrForeign},
 		{"short text", func(t *testing.T, path string) { writeFile(t, path, []byte("hi")) }, ErrForeign},
 		{"another program's SQLite file", func(t *testing.T, path string) { foreignFile(t, path) }, ErrForeign},
 		{"newer", func(t *testing.T, path string) {
@@ -110,8 +111,6 @@ func TestOpenReaderMakesNothing(t *testing.T) {
 		t.Error("reading made a file")
 	}
 	writeFile(t, path, nil)
-	_, err = OpenReader(t.Context(), path) // a Store is just making it
-	want(t, err, os.ErrNotExist)
 	_, err = Open(t.Context(), filepath.Join(path, "below", "a file"))
 	if err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("error %v, want one that names the path", err)
@@ -131,11 +130,84 @@ func TestReaderCannotWrite(t *testing.T) {
 	want(t, explain(err), ErrReadOnly)
 }
 
-// A file that a process died making is empty or has a journal beside it.
-func TestOpenTakesUpAnEmptyFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "r.db")
-	writeFile(t, path, nil)
-	add(t, openAt(t, path), file("a"), grid(1))
+// After a full disk, or a kill, the file may be half of what log and file are
+// together: its first page, here, already counts pages that only the log has.
+func TestOpenBelievesTheLog(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := recorded(t), filepath.Join(dir, "r.db")
+	s := openAt(t, path)
+	add(t, s, file("b"), grid(30))
+	data := readFile(t, path)
+	binary.BigEndian.PutUint32(data[28:], uint32(len(data)/4096+50)) // size in pages, by SQLite's file format section 1.3
+	writeFile(t, copied, data)
+	writeFile(t, copied+"-wal", readFile(t, path+"-wal"))
+	r, err := OpenReader(t.Context(), copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.Sweeps(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("%d sweeps, error %v; want 2", len(all), err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	back := openAt(t, copied)
+	if verdict := scalar[string](t, back, `PRAGMA integrity_check`); verdict != "ok" {
+		t.Error(verdict)
+	}
+	if n := scalar[int](t, back, `SELECT count(*) FROM trials`); n != 180 {
+		t.Errorf("%d trials, want 180", n)
+	}
+}
+
+// A real full disk, where one can be made.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=300k"); err != nil {
+		t.Skip("no small disk can be mounted here: ", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	path := filepath.Join(dir, "r.db")
+	ballast := filepath.Join(dir, "ballast")
+	fill := func() {
+		if err := os.WriteFile(ballast, make([]byte, 400<<10), 0o600); !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("error %v, want that no space is left", err)
+		}
+	}
+	s := openAt(t, path)
+	add(t, s, file("a"), grid(1))
+	_, err := s.AddSweep(t.Context(), file("b"), seq(grid(300)))
+	want(t, err, ErrFull)
+	fill()
+	_, err = s.AddSweep(t.Context(), file("c"), seq(grid(40)))
+	want(t, err, ErrFull)
+	if err := s.Close(); err != nil { // perhaps without room to empty the log into the file
+		t.Error(err)
+	}
+	fill()
+	if _, err := Open(t.Context(), filepath.Join(dir, "new.db")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v, want that no space is left", err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	if verdict := scalar[string](t, s, `PRAGMA integrity_check`); verdict != "ok" {
+		t.Error(verdict)
+	}
+	if all, err := s.Sweeps(t.Context()); err != nil || len(all) != 1 || all[0].Counts.Trials != 6 {
+		t.Errorf("sweeps %+v, error %v; want the one that was acknowledged", all, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
+		t.Errorf("files %v are left, error %v; want the record alone", left, err)
+	}
 }
 
 func TestMigrationIsOneTransaction(t *testing.T) {

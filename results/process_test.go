@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -105,12 +106,19 @@ func addForever(ctx context.Context, args []string) error {
 // openOnly opens the record as a Store or, if args[1] says so, as a Reader, and
 // prints its sweeps.
 func openOnly(ctx context.Context, args []string) error {
-	r, err := OpenReader(ctx, args[0])
+	var (
+		r      *Reader
+		closer io.Closer
+		err    error
+	)
 	if args[1] == "write" {
 		var s *Store
 		if s, err = Open(ctx, args[0]); err == nil {
-			r = s.Reader
+			r, closer = s.Reader, s
 		}
+	} else {
+		r, err = OpenReader(ctx, args[0])
+		closer = r
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -118,7 +126,7 @@ func openOnly(ctx context.Context, args []string) error {
 	}
 	all, err := r.Sweeps(ctx)
 	fmt.Println(len(all), "sweeps", err)
-	return nil
+	return closer.Close()
 }
 
 // checkWhole opens a record that a killed process left, and checks what must
@@ -359,6 +367,9 @@ func TestManyProcessesCreate(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("files %v are left, error %v; want the record alone", left, err)
+	}
 }
 
 // Where file and folder belong to somebody else, reading works and writing is

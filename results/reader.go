@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -35,13 +34,6 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 }
 
 func openInspected(ctx context.Context, path string) (*Reader, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("there is none yet, or elsewhere: %w", err)
-	}
-	if info.Size() == 0 {
-		return nil, fmt.Errorf("there is none yet, the file is empty: %w", os.ErrNotExist)
-	}
 	if err := inspect(ctx, path, checkedToRead); err != nil {
 		return nil, err
 	}

@@ -40,9 +40,6 @@ type Store struct {
 // left as it is, and the error wraps [ErrForeign], [ErrDamaged] or [ErrNewer].
 // If the file cannot be written the error wraps [ErrReadOnly].
 func Open(ctx context.Context, path string) (*Store, error) {
-	if err := create(path); err != nil {
-		return nil, err
-	}
 	s, err := openStore(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open record %s: %w", path, explain(err))
@@ -51,15 +48,15 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func openStore(ctx context.Context, path string) (*Store, error) {
-	if err := inspect(ctx, path, checkedToWrite); err != nil {
+	if err := create(ctx, path); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, path); err != nil {
+	if err := inspect(ctx, path, checkedToWrite); err != nil {
 		return nil, err
 	}
 	db := openPool(path, writing)
 	db.SetMaxOpenConns(1)
-	if err := patiently(ctx, func() error { return db.PingContext(ctx) }); err != nil {
+	if err := patiently(ctx, func() error { return migrate(ctx, db) }); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	r, err := openReader(ctx, path, reading)
