@@ -10,12 +10,16 @@ type certified struct{ question Question }
 
 // A bracketer gives both sides of an answer.
 type bracketer interface {
+	pricer
 	epsilons(delta float64) (lower, upper float64, err error)
 	deltas(epsilon float64) (lower, upper float64, err error)
 }
 
 func (c certified) epsilon(delta float64) (float64, error) {
-	_, upper, err := c.epsilons(delta)
+	_, upper, err := c.first(func(b bracketer) (float64, float64, error) {
+		upper, err := b.epsilon(delta)
+		return 0, upper, err
+	})
 	return upper, err
 }
 

@@ -61,7 +61,7 @@ func TestPitfallFixedSizeSensitivity(t *testing.T) {
 
 // RDP is of no use for tiny q, and certified does not fall back on it there.
 func TestPitfallTinySamplingRate(t *testing.T) {
-	e := DPSGD{1e-4, 1, 1000}
+	e := DPSGD{1e-4, 1, 100}
 	rdp, err1 := RDP.Epsilon(e, 1e-6)
 	ε, err2 := Certified.Epsilon(e, 1e-6)
 	if err1 != nil || err2 != nil || rdp < 5*ε {

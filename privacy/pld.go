@@ -17,8 +17,9 @@ func newPLD(q Question) (pld, error) {
 	return pld{ds}, err
 }
 
+// epsilon is the upper end of the bracket alone, in half the time.
 func (p pld) epsilon(delta float64) (float64, error) {
-	_, upper, err := p.epsilons(delta)
+	_, upper, err := p.price(delta, false)
 	return upper, err
 }
 
@@ -39,6 +40,11 @@ const (
 
 // epsilons brackets ε.
 func (p pld) epsilons(delta float64) (lower, upper float64, err error) {
+	return p.price(delta, true)
+}
+
+// price is the bracket's upper end and, if both are wanted, its lower.
+func (p pld) price(delta float64, both bool) (lower, upper float64, err error) {
 	for _, d := range p.directions {
 		if len(d) == 0 || upper > 0 && d.below(upper, delta) {
 			continue
@@ -48,7 +54,7 @@ func (p pld) epsilons(delta float64) (lower, upper float64, err error) {
 			lower, upper = max(lower, m), max(upper, m)
 			continue
 		}
-		l, u, err := d.bracketEpsilon(delta)
+		l, u, err := d.bracketEpsilon(delta, both)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -59,7 +65,7 @@ func (p pld) epsilons(delta float64) (lower, upper float64, err error) {
 
 // bracketEpsilon brackets the ε of one direction. The window first starts
 // half way to where ε is expected, and at 0 if that was too high.
-func (d direction) bracketEpsilon(delta float64) (lower, upper float64, err error) {
+func (d direction) bracketEpsilon(delta float64, both bool) (lower, upper float64, err error) {
 	s := d.sample(delta)
 	c, ε, err := saddleFor(s.cumulant, math.Log(delta))
 	if err != nil {
@@ -71,14 +77,16 @@ func (d direction) bracketEpsilon(delta float64) (lower, upper float64, err erro
 		if err != nil {
 			return 0, 0, err
 		}
-		upper = lastAbove(b.over.upper, from, ε, delta)
-		lower = firstBelow(b.under.lower, from, ε, delta)
-		if lower > from {
+		upper = lastAbove(b.over().upper, from, ε, delta)
+		if upper <= from {
+			continue
+		}
+		if !both {
 			break
 		}
-	}
-	if lower == 0 && upper > 0 { // nothing is known to lie above 0
-		return 0, upper, nil
+		if lower = firstBelow(b.under().lower, from, ε, delta); lower > from {
+			break
+		}
 	}
 	return lower, upper, nil
 }
@@ -99,13 +107,13 @@ func (p pld) deltas(epsilon float64) (lower, upper float64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		lower, upper = max(lower, b.under.lower(epsilon)), max(upper, b.over.upper(epsilon))
+		lower, upper = max(lower, b.under().lower(epsilon)), max(upper, b.over().upper(epsilon))
 	}
 	return lower, min(upper, 1), nil
 }
 
-// A bracketing is a composition from both sides.
-type bracketing struct{ over, under window }
+// A bracketing is a composition from both sides, computed when asked for.
+type bracketing struct{ over, under func() window }
 
 // bracket composes d on a lattice chosen for ε, where δ is about delta and the
 // saddle point is c, in a window that starts at from.
@@ -119,16 +127,25 @@ func (d direction) bracket(s sample, c, ε, from, delta float64) (bracketing, er
 	share := leftOut * delta / steps
 	lo, hi := s.extent()
 	h = max(h, (hi-lo)/(mostPoints/2))
-	over, under := make([]repeated, len(d)), make([]repeated, len(d))
+	cells := make([][]cell, len(d))
 	for i, spell := range d {
-		var cells []cell
-		spell.law.cells(h/2, tails(share), func(c cell) { cells = append(cells, c) })
-		over[i] = repeated{dominating(h, cells, share), spell.times}
-		under[i] = repeated{dominated(h, cells), spell.times}
+		spell.law.cells(h/2, tails(share), func(c cell) { cells[i] = append(cells[i], c) })
 	}
 	D := s.period(c, from, math.Log(delta*leftOut))
 	n := fastLength(int(math.Min(math.Ceil(D/h), mostPoints)))
-	return bracketing{compose(over, c, from, n), compose(under, c, from, n)}, nil
+	by := func(put func([]cell) lattice) func() window {
+		return func() window {
+			parts := make([]repeated, len(d))
+			for i, spell := range d {
+				parts[i] = repeated{put(cells[i]), spell.times}
+			}
+			return compose(parts, c, from, n)
+		}
+	}
+	return bracketing{
+		over:  by(func(cells []cell) lattice { return dominating(h, cells, share) }),
+		under: by(func(cells []cell) lattice { return dominated(h, cells) }),
+	}, nil
 }
 
 // latticeStep is the h at which the error of ε is about tightness. Splitting
@@ -238,12 +255,6 @@ func (s sample) cumulant(c float64) (k, k1, k2 float64, err error) {
 		return 0, 0, 0, fmt.Errorf("%w: the loss has no moments that can be computed", ErrNotApplicable)
 	}
 	return k, k1, k2, nil
-}
-
-func (s sample) saddle(ε float64) (float64, error) { return saddle(s.cumulant, ε) }
-
-func (s sample) saddleFor(logδ float64) (c, ε float64, err error) {
-	return saddleFor(s.cumulant, logδ)
 }
 
 // period is how wide a circle must be for what wraps around from above the

@@ -90,6 +90,17 @@ func leastCost(cost func(e float64) (float64, error)) (float64, error) {
 	return best, nil
 }
 
+func (s selection) epsilon(delta float64) (float64, error) {
+	_, upper, err := s.epsilons(delta)
+	return upper, err
+}
+
+func (s selection) delta(epsilon float64) (float64, error) {
+	_, upper, err := s.deltas(epsilon)
+	return upper, err
+}
+
+// epsilons has nothing below but 0.
 func (s selection) epsilons(delta float64) (lower, upper float64, err error) {
 	rdp, err := s.rdp.epsilon(delta)
 	if err != nil {
