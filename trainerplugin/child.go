@@ -95,6 +95,9 @@ func (c *child) follow(out, err *os.File) {
 	readers.Go(func() { c.copyToLog(err) })
 	go func() {
 		c.exit = c.cmd.Wait()
+		if killed(c.cmd.ProcessState) { // and could not clear up
+			killGroup(c.cmd.Process)
+		}
 		// Whoever escaped the shim may hold the pipes open for ever.
 		limit := time.Now().Add(drainWait)
 		_, _ = out.SetReadDeadline(limit), err.SetReadDeadline(limit)

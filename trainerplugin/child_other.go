@@ -8,8 +8,9 @@ import (
 	"strconv"
 )
 
-func detach(*exec.Cmd)        {}
-func resume(*os.Process)      {}
-func killGroup(p *os.Process) { _ = p.Kill() }
+func detach(*exec.Cmd)             {}
+func killed(*os.ProcessState) bool { return false }
+func resume(*os.Process)           {}
+func killGroup(p *os.Process)      { _ = p.Kill() }
 
 func signalText(n int) string { return "signal " + strconv.Itoa(n) }

@@ -15,6 +15,12 @@ func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: tru
 func resume(p *os.Process)    { _ = syscall.Kill(p.Pid, syscall.SIGCONT) }
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
+// killed tells a process that a signal ended from one that ended by itself.
+func killed(s *os.ProcessState) bool {
+	ws, ok := s.Sys().(syscall.WaitStatus)
+	return ok && ws.Signaled()
+}
+
 func signalText(n int) string {
 	s := syscall.Signal(n)
 	if s == syscall.SIGKILL {

@@ -138,7 +138,7 @@ type watch struct {
 	report func(Event) error
 	broken chan struct{} // closed when a promise is broken
 
-	mu    sync.Mutex // held while an event is reported: a slow host is not a silent trainer
+	mu    sync.Mutex // held while an event is reported, so that no tick counts: a slow host is not a silent trainer
 	audit *audit
 	err   error // why no further report is taken
 }
@@ -185,9 +185,7 @@ func (w *watch) wait(ctx context.Context, got <-chan trained) (sweep.Outcome, er
 
 // silent counts a tick of silence, and says when it was the last.
 func (w *watch) silent() error {
-	if !w.mu.TryLock() {
-		return nil // an event is being reported this very moment
-	}
+	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.quiet.over() {
 		return nil

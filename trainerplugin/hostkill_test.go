@@ -1,3 +1,5 @@
+//go:build unix
+
 package trainerplugin_test
 
 import (
@@ -14,35 +16,6 @@ import (
 	"sweep/trainerplugin"
 	"sweep/trainerplugin/trainertest"
 )
-
-// runHost is a host in a process of its own: it launches a trainer, trains a
-// long trial, says when it is under way, and waits to be killed.
-func runHost(mode string) int {
-	path, err := os.Executable()
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	p, err := trainerplugin.Launch(context.Background(), trainerplugin.LaunchOptions{
-		Command: []string{path},
-		Shim:    []string{path, "shim"},
-		Env:     []string{trainertest.Variable + "=" + mode, tagName + "=" + os.Getenv(tagName)},
-	})
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	defer p.Close()
-	j := baseJob()
-	j.Params.Options = map[string]string{trainertest.StepTimeOption: "1h"}
-	j.Trial, j.Dir = j.Params.ID(), os.TempDir()
-	_, err = p.Train(context.Background(), j, func(trainerplugin.Event) error {
-		fmt.Println("training")
-		return nil
-	})
-	fmt.Println(err)
-	return 1
-}
 
 // Whatever a trainer started is gone soon after its host was killed, children
 // that left its session or lost their parent included.
@@ -104,24 +77,55 @@ func TestCloseEndsDescendants(t *testing.T) {
 	nothingLeft(t, tagOf(o))
 }
 
-// If the shim is killed, the trainer goes with it and the host is told.
+// signalShim sends sig to the shim among the tag's processes.
+func signalShim(t *testing.T, tag string, sig syscall.Signal) error {
+	for _, pid := range tagged(t, tag) {
+		cmd, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(cmd), "\x00shim\x00") {
+			return syscall.Kill(pid, sig)
+		}
+	}
+	return fmt.Errorf("no shim among the processes of %s", tag)
+}
+
+// If the shim is killed, the trainer goes with it and the host is told. What
+// had left the trainer's group is out of reach, and must not hold the host up
+// by keeping the trainer's output open.
 func TestKilledShim(t *testing.T) {
-	o := options(t, "fake")
+	o := options(t, "fork")
 	p := launch(t, o)
 	j := job(t)
 	j.Params.Options = map[string]string{trainertest.StepTimeOption: "1h"}
 	j.Trial = j.Params.ID()
-	_, err := p.Train(t.Context(), j, func(trainerplugin.Event) error {
-		for _, pid := range tagged(t, tagOf(o)) {
-			cmd, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-			if err == nil && strings.Contains(string(cmd), "\x00shim\x00") {
-				return syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-		return fmt.Errorf("no shim among the processes of %s", tagOf(o))
-	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := p.Train(ctx, j, func(trainerplugin.Event) error { return signalShim(t, tagOf(o), syscall.SIGKILL) })
 	if err == nil || !strings.Contains(err.Error(), "trainer process ended: signal: killed") {
 		t.Errorf("error %v, want one that says that the process was killed", err)
+	}
+	begun := time.Now()
+	if err := p.Close(); err != nil || time.Since(begun) > 4*time.Second {
+		t.Errorf("close: %v after %v", err, time.Since(begun))
+	}
+	for _, pid := range tagged(t, tagOf(o)) {
+		if cmd, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); !strings.HasPrefix(string(cmd), "sh") && !strings.HasPrefix(string(cmd), "sleep") {
+			t.Errorf("process %d is left: %q", pid, cmd)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Log(err)
+		}
+	}
+}
+
+// A frozen shim is woken, for only it knows all descendants.
+func TestCloseWakesAFrozenShim(t *testing.T) {
+	o := options(t, "fork")
+	p := launch(t, o)
+	if err := signalShim(t, tagOf(o), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 	nothingLeft(t, tagOf(o))
 }

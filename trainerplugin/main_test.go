@@ -2,6 +2,7 @@ package trainerplugin_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,6 +28,35 @@ func TestMain(m *testing.M) {
 	}
 	trainertest.ServeFromEnv()
 	os.Exit(m.Run())
+}
+
+// runHost is a host in a process of its own: it launches a trainer, trains a
+// long trial, says when it is under way, and waits to be killed.
+func runHost(mode string) int {
+	path, err := os.Executable()
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	p, err := trainerplugin.Launch(context.Background(), trainerplugin.LaunchOptions{
+		Command: []string{path},
+		Shim:    []string{path, "shim"},
+		Env:     []string{trainertest.Variable + "=" + mode, tagName + "=" + os.Getenv(tagName)},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer p.Close()
+	j := baseJob()
+	j.Params.Options = map[string]string{trainertest.StepTimeOption: "1h"}
+	j.Trial, j.Dir = j.Params.ID(), os.TempDir()
+	_, err = p.Train(context.Background(), j, func(trainerplugin.Event) error {
+		fmt.Println("training")
+		return nil
+	})
+	fmt.Println(err)
+	return 1
 }
 
 // job is a trial of the fake trainer that takes about 0.1 s.
