@@ -17,39 +17,56 @@ import (
 	"sweep/trainerplugin/trainertest"
 )
 
+// startHost starts a host with its temporary files in tmp, and returns when its
+// trainer is at work.
+func startHost(t *testing.T, mode, tag, tmp string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	host := exec.CommandContext(ctx, self(t), "host", mode)
+	host.Env = append(os.Environ(), tagName+"="+tag, "TMPDIR="+tmp)
+	out, err := host.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if strings.TrimSpace(line) != "training" {
+		t.Fatalf("the host says %q (%v)", line, err)
+	}
+	return host
+}
+
+// shortDir is a temporary folder whose path leaves room for a socket's.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	tmp, err := os.MkdirTemp("", "host")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	return tmp
+}
+
 // Whatever a trainer started is gone soon after its host was killed, children
 // that left its session or lost their parent included.
 func TestNothingOutlivesAKilledHost(t *testing.T) {
 	for _, mode := range []string{"fake", "fork", "freeze"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			tag := newTag()
-			// Short, for it holds a socket.
-			tmp, err := os.MkdirTemp("", "host")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer os.RemoveAll(tmp)
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			host := exec.CommandContext(ctx, self(t), "host", mode)
-			host.Env = append(os.Environ(), tagName+"="+tag, "TMPDIR="+tmp)
-			out, err := host.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := host.Start(); err != nil {
-				t.Fatal(err)
-			}
-			line, err := bufio.NewReader(out).ReadString('\n')
-			if strings.TrimSpace(line) != "training" {
-				t.Fatalf("the host says %q (%v)", line, err)
-			}
+			tag, tmp := newTag(), shortDir(t)
+			host := startHost(t, mode, tag, tmp)
 			// Host, shim and trainer at least; "fork" has two children more.
-			if n, want := len(tagged(t, tag)), map[string]int{"fork": 5}[mode]; n < max(want, 3) {
-				t.Fatalf("%d processes are running, want at least %d", n, max(want, 3))
+			want := 3
+			if mode == "fork" {
+				want = 5
 			}
-			if err := host.Process.Signal(syscall.SIGKILL); err != nil {
+			if n := len(tagged(t, tag)); n < want {
+				t.Fatalf("%d processes are running, want at least %d", n, want)
+			}
+			if err := host.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			_ = host.Wait() // it was killed
@@ -61,6 +78,29 @@ func TestNothingOutlivesAKilledHost(t *testing.T) {
 			t.Logf("all gone %v after the host", time.Since(begun).Round(time.Millisecond))
 		})
 	}
+}
+
+// With the host unable to act and the shim killed, the trainer still goes.
+func TestTrainerDiesWithItsShim(t *testing.T) {
+	tag := newTag()
+	host := startHost(t, "fake", tag, shortDir(t))
+	if err := host.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := signalShim(t, tag, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	// The shim itself stays as a zombie, which has no environment any more.
+	for limit := time.Now().Add(5 * time.Second); len(tagged(t, tag)) > 1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("processes left beside the host: %v", tagged(t, tag))
+		}
+	}
+	if err := host.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = host.Wait() // it was killed
+	nothingLeft(t, tag)
 }
 
 // A trainer that is told to end takes with it what it started, though both its
