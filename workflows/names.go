@@ -5,6 +5,7 @@
 package workflows
 
 import (
+	"strings"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -100,9 +101,23 @@ type TrialInput struct {
 	Settings     Settings
 }
 
-// WorkflowID is the name of a trial's workflow, and what the Temporal UI lists.
+// WorkflowID is the name of a trial's workflow, and what the Temporal UI lists:
+// what varies stands before the trial's own name. It is ASCII: the server does
+// not find a workflow again whose name has Greek letters.
 func (in TrialInput) WorkflowID() string {
-	return string(in.Sweep) + "/" + string(in.Candidate.Trial)
+	return string(in.Sweep) + "/" + asciiLabel(in.Candidate.Label) + "/" + string(in.Candidate.Trial)
+}
+
+// spelled are the symbols of labels as hyper-parameters are called in ASCII.
+var spelled = strings.NewReplacer("ε", "eps", "σ", "sigma", "η", "lr", "μ", "ema", "∞", "inf", " ", ",")
+
+func asciiLabel(label string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '!' || r > '~' || r == '/' {
+			return '_'
+		}
+		return r
+	}, spelled.Replace(label))
 }
 
 // Progress answers QueryProgress.

@@ -95,7 +95,7 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 		if h.uiURL != "" {
 			fmt.Fprintf(talk, "temporal  %s\n", h.uiURL)
 		}
-		fmt.Fprintf(talk, "next      sweep status %s · sweep trials %s · sweep frontier %s · sweep stop %s\n", id, id, id, id)
+		fmt.Fprintf(talk, "next      sweep status %[1]s\n          sweep trials %[1]s\n          sweep frontier %[1]s\n          sweep stop %[1]s\n", id)
 	}
 	in := sweepInput(h, id, s)
 	if in.Attributes, err = workflows.KnowsAttributes(ctx, h.client, h.namespace); err != nil {

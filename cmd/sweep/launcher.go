@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -105,8 +106,10 @@ func (l *launched) Close() error {
 	return l.process.Close()
 }
 
-// serveTrainer is the built-in trainer as a plugin process.
+// serveTrainer is the built-in trainer as a plugin process. Its heap is a few
+// large arrays of numbers: a lazy collector would double its memory for nothing.
 func serveTrainer([]string) int {
+	debug.SetGCPercent(25)
 	trainerplugin.Serve(&builtin.Trainer{})
 	return exitOK
 }
