@@ -58,8 +58,22 @@ func (a *RecordActivities) Next(ctx context.Context, id sweep.SweepID, limit int
 	return next, permanent(err)
 }
 
-// Begin claims the trial's next attempt.
+// Begin claims the trial's next attempt. What an earlier one reported before it
+// was lost is taken over first: once the trial is claimed, it is too late, and
+// steps that were noised would not be charged.
 func (a *RecordActivities) Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
+	refs, err := a.Results.RunningAttempts(ctx, id)
+	if err != nil {
+		return sweep.Claim{}, permanent(err)
+	}
+	for _, ref := range refs {
+		if ref.Trial != trial {
+			continue
+		}
+		if err := a.takeOver(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
+			return sweep.Claim{}, permanent(err)
+		}
+	}
 	claim, err := a.Results.Begin(ctx, id, trial)
 	return claim, permanent(err)
 }

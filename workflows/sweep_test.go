@@ -122,7 +122,7 @@ func (l *ledger) EndAttempt(_ context.Context, ref sweep.AttemptRef, e sweep.End
 	defer l.mu.Unlock()
 	l.state[ref.Trial] = e.Next
 	l.endings = append(l.endings, e)
-	if e.Failure == sweep.Crashed || e.Failure == sweep.BadTrainer {
+	if e.Failure != sweep.Lost && e.Failure != sweep.Cancelled {
 		l.failures[ref.Trial]++
 	}
 	return l.fence(ref)
@@ -228,6 +228,7 @@ func TestFailuresByClass(t *testing.T) {
 		{"refused at once", fmt.Errorf("no such model: %w", trainerplugin.ErrRefused), 1, sweep.Refused},
 		{"diverged at once", trainerplugin.ErrDiverged, 1, sweep.Diverged},
 		{"crash after its retries", errors.New("exit status 2"), 3, sweep.Crashed},
+		{"silence after its retries", trainerplugin.ErrSilent, 3, sweep.TimedOut},
 		{"a broken contract after its retries", trainerplugin.ErrProtocol, 3, sweep.BadTrainer},
 	} {
 		t.Run(c.name, func(t *testing.T) {

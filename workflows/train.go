@@ -186,6 +186,8 @@ func applicationError(ctx context.Context, err error) error {
 		kind = sweep.Refused
 	case errors.Is(err, trainerplugin.ErrDiverged):
 		kind = sweep.Diverged
+	case errors.Is(err, trainerplugin.ErrSilent): // which is a broken promise too
+		kind = sweep.TimedOut
 	case errors.Is(err, trainerplugin.ErrProtocol):
 		kind = sweep.BadTrainer
 	}
