@@ -14,6 +14,7 @@ import (
 	"sweep"
 	"sweep/trainerplugin"
 	"sweep/trainerplugin/dataset"
+	"sweep/trainerplugin/kernel"
 )
 
 // shared keeps the glyphs that all tests read.
@@ -59,6 +60,14 @@ func TestCheck(t *testing.T) {
 	if e.Parameters != 26010 || e.TrainExamples != 1200 || e.MemoryBytes < least || e.MemoryBytes > 1<<30 ||
 		e.ExampleFLOP < 1e6 || e.Microbatch < 1 || !strings.HasPrefix(e.DataDigest, "sha256:") {
 		t.Errorf("%+v", e)
+	}
+}
+
+// Wide ResNets have names beyond the list that Describe gives.
+func TestCheckKnowsFamilies(t *testing.T) {
+	j := job(t, func(p *sweep.Params) { p.Model = "wrn-10-1" })
+	if e, err := shared.Check(t.Context(), j); err != nil || e.Parameters < 70_000 {
+		t.Errorf("%+v, error %v", e, err)
 	}
 }
 
@@ -142,7 +151,7 @@ func TestTrainLearns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.Trainer != "sweep-builtin 1" || o.Examples != 200 || o.Split != sweep.Validation || o.Steps != 30 {
+		if o.Trainer != "sweep-builtin 1+"+kernel.Path() || o.Examples != 200 || o.Split != sweep.Validation || o.Steps != 30 {
 			t.Errorf("%+v", o)
 		}
 		accuracy = append(accuracy, o.Accuracy)

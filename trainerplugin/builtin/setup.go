@@ -34,8 +34,7 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 	if j.Threads < 1 {
 		return setup{}, refuse("threads: %d; at least 1 is needed", j.Threads)
 	}
-	if !slices.Contains(model.Names(), p.Model) { // before data are read at length
-		_, err := model.Describe(p.Model, model.Input{}, 1, 1)
+	if err := model.Check(p.Model); err != nil { // before data are read at length
 		return setup{}, refuse("model: %w", err)
 	}
 	part, err := t.open(ctx, j.DataDir, p.Data)
