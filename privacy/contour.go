@@ -100,6 +100,9 @@ func (o *contour) aliases(ε float64) float64 {
 // extend computes K up to frequency u. It reports whether the rest is below
 // e^goal relative to exp(K(c)), and fails if that would take too long.
 func (d direction) extend(o *contour, u, goal float64) (bool, error) {
+	if !(u/o.du < mostWork) {
+		return false, fmt.Errorf("%w: the contour would be too long", ErrNotApplicable)
+	}
 	n := int(math.Ceil(u/o.du)) + 1
 	o.logs, o.errs, o.roundUp = make([]complex128, n), make([]float64, n), 0
 	for _, s := range d {

@@ -37,10 +37,30 @@ func directions(q Question) ([]direction, error) {
 		there = append(there, spell{to, p.times})
 		back = append(back, spell{from, p.times})
 	}
-	if mirrored {
-		return []direction{there.merged()}, nil
+	there, back = there.merged(), back.merged()
+	if μ := there.strongest(); μ > mostStrength {
+		return nil, fmt.Errorf("%w: full batches with a joint strength of %.3g leave nothing private", ErrNotApplicable, μ)
 	}
-	return []direction{there.merged(), back.merged()}, nil
+	if mirrored {
+		return []direction{there}, nil
+	}
+	return []direction{there, back}, nil
+}
+
+// mostStrength is the μ of a Gaussian release above which ε exceeds 500,000.
+const mostStrength = 1000
+
+// strongest is the largest μ of d's plain Gaussian releases, 0 if there are none.
+func (d direction) strongest() float64 {
+	var most float64
+	for _, s := range d {
+		for _, b := range s.law {
+			if μ, ok := b.gaussian(); ok {
+				most = max(most, μ)
+			}
+		}
+	}
+	return most
 }
 
 // lawsOf returns the losses of one step in the direction of removing and in

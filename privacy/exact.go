@@ -15,6 +15,9 @@ type exact struct {
 // steadier: its relative error is that of δ divided by ε·|d ln δ/dε|.
 const mostError = 1e-9
 
+// mostEpsilon is where losses lose too many digits; nothing is private there.
+const mostEpsilon = 1e6
+
 func newExact(q Question) (exact, error) {
 	ds, err := directions(q)
 	return exact{ds}, err
@@ -108,7 +111,7 @@ func (d direction) checked(c, ε, logδ float64) (curve, error) {
 // epsilon brackets the ε at which δ(ε) = delta, or 0 if δ(0) is below delta.
 func (d direction) epsilon(delta float64) (lower, upper float64, err error) {
 	switch {
-	case len(d) == 0:
+	case d.variation() <= delta:
 		return 0, 0, nil
 	case delta == 0:
 		m := d.most()
@@ -134,6 +137,9 @@ func (d direction) epsilon(delta float64) (lower, upper float64, err error) {
 func solve(at curve, ε, delta float64) (lower, upper float64, err error) {
 	lo, hi := 0.0, math.Inf(1) // δ(lo) > delta ≥ δ(hi)
 	for range 200 {
+		if ε > mostEpsilon {
+			return 0, 0, fmt.Errorf("%w: epsilon is above %g", ErrNotApplicable, float64(mostEpsilon))
+		}
 		δ, slope, bound := at.delta(ε)
 		if !(bound <= 2*mostError*δ) {
 			break

@@ -65,12 +65,22 @@ func (d direction) merged() direction {
 }
 
 // steps is the number of laws composed.
-func (d direction) steps() int {
-	n := 0
+func (d direction) steps() float64 {
+	var n float64
 	for _, s := range d {
-		n += s.times
+		n += float64(s.times)
 	}
 	return n
+}
+
+// variation bounds δ(0), the total variation distance, by the sum of the steps'.
+func (d direction) variation() float64 {
+	var sum float64
+	for _, s := range d {
+		one, _, _ := single{s.law}.delta(0)
+		sum += float64(s.times) * one
+	}
+	return sum
 }
 
 // most is the supremum of the composed loss.

@@ -1,5 +1,7 @@
 package privacy
 
+import "math"
+
 // A phase is one step that was made several times. The cost of an event is
 // the composition of its phases.
 type phase struct {
@@ -18,7 +20,7 @@ func phases(e Event) []phase {
 		}
 		key := identity(step)
 		if i, ok := at[key]; ok {
-			list[i].times += times
+			list[i].times += min(times, math.MaxInt-list[i].times) // so many that it makes no difference
 			return
 		}
 		at[key] = len(list)

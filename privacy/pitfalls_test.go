@@ -155,6 +155,41 @@ func TestPitfallGDPIsNoBound(t *testing.T) {
 	near(t, "gdp of Gaussians is exact", ε, err, exact, 1e-9)
 }
 
+// prv_accountant fails for large ε ("Discrete mean differs"), and exp(ε) overflows
+// from 710 on.
+func TestPitfallLargeEpsilon(t *testing.T) {
+	for _, e := range []DPSGD{{1, 0.5, 1000}, {0.5, 0.4, 1000}, {1, 0.05, 1}} {
+		rdp, err1 := RDP.Epsilon(e, 1e-5)
+		for _, a := range []Accountant{Exact, PLD, Certified} {
+			ε, err2 := a.Epsilon(e, 1e-5)
+			if err1 != nil || err2 != nil || ε > rdp || ε < 0.9*rdp || ε < 200 {
+				t.Errorf("%s: %+v costs %v (%v), by rdp %v (%v)", a, e, ε, err2, rdp, err1)
+			}
+		}
+	}
+}
+
+// Whatever the settings, certified answers without panic, and never above RDP.
+func TestCertifiedAtExtremes(t *testing.T) {
+	for _, q := range []float64{1e-300, 1e-4, 1 - 1e-12, 1} {
+		for _, σ := range []float64{1e-160, 0.02, 1, 1e12} {
+			for _, steps := range []int{1, 2, math.MaxInt} {
+				for _, δ := range []float64{1e-300, 0.5} {
+					if q > 1e-9 && q < 1 && steps > 2 {
+						continue // takes a second each
+					}
+					e := Composed{DPSGD{q, σ, steps}, DPSGD{q, σ, steps}}
+					ε, err1 := Certified.Epsilon(e, δ)
+					rdp, err2 := RDP.Epsilon(e, δ)
+					if err1 != nil || err2 != nil || !(ε >= 0) || ε > rdp*(1+1e-9) {
+						t.Errorf("%+v at δ %v: certified %v (%v), rdp %v (%v)", e, δ, ε, err1, rdp, err2)
+					}
+				}
+			}
+		}
+	}
+}
+
 // No noise is no privacy, by every accountant.
 func TestNoNoise(t *testing.T) {
 	e := Composed{DPSGD{0.01, 1, 100}, DPSGD{0.01, 0, 1}}

@@ -46,7 +46,7 @@ func (p pld) epsilons(delta float64) (lower, upper float64, err error) {
 // price is the bracket's upper end and, if both are wanted, its lower.
 func (p pld) price(delta float64, both bool) (lower, upper float64, err error) {
 	for _, d := range p.directions {
-		if len(d) == 0 || upper > 0 && d.below(upper, delta) {
+		if d.variation() <= delta || upper > 0 && d.below(upper, delta) {
 			continue
 		}
 		if delta == 0 {
@@ -118,7 +118,7 @@ type bracketing struct{ over, under func() window }
 // bracket composes d on a lattice chosen for ε, where δ is about delta and the
 // saddle point is c, in a window that starts at from.
 func (d direction) bracket(s sample, c, ε, from, delta float64) (bracketing, error) {
-	steps := float64(d.steps())
+	steps := d.steps()
 	_, _, k2, err := s.cumulant(c)
 	if err != nil {
 		return bracketing{}, err
@@ -126,7 +126,11 @@ func (d direction) bracket(s sample, c, ε, from, delta float64) (bracketing, er
 	h := latticeStep(c, max(ε, 0.05*math.Sqrt(k2)), steps)
 	share := leftOut * delta / steps
 	lo, hi := s.extent()
-	h = max(h, (hi-lo)/(mostPoints/2))
+	least := (hi - lo) / (mostPoints / 2)
+	if least > 300*h { // the bracket would be some ten times as wide as ε
+		return bracketing{}, fmt.Errorf("%w: the losses of %.3g steps are too wide for a lattice", ErrNotApplicable, steps)
+	}
+	h = max(h, least)
 	cells := make([][]cell, len(d))
 	for i, spell := range d {
 		spell.law.cells(h/2, tails(share), func(c cell) { cells[i] = append(cells[i], c) })
@@ -223,7 +227,7 @@ func (d direction) sample(delta float64) sample {
 	out := make(sample, len(d))
 	for i, s := range d {
 		out[i].times = float64(s.times)
-		s.law.cells(math.Inf(1), tails(leftOut*delta/float64(d.steps())), func(c cell) {
+		s.law.cells(math.Inf(1), tails(leftOut*delta/d.steps()), func(c cell) {
 			out[i].mass = append(out[i].mass, c.mass)
 			out[i].loss = append(out[i].loss, c.merged())
 		})

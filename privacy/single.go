@@ -41,17 +41,18 @@ func (p pair) excess(ε float64) (δ, weighted float64) {
 		return 0, 0
 	}
 	from, outwards := p.threshold(ε), 1.0
-	outermost := -from
-	if least, most := p.p.means(); p.rising() {
-		outermost += most
-	} else {
-		outermost, outwards = -outermost-least, -1
+	if !p.rising() {
+		outwards = -1
 	}
-	// Twelve deviations beyond the last component or the threshold nothing is
-	// left. Panels are short enough for the loss's curvature, of the scale σ².
-	end := max(outermost, 0) + 12*p.σ
-	width := min(p.σ, p.σ*p.σ/p.steepness()) / 2
-	for at := 0.0; at < end; at += width {
+	// The integrand is a sum of normal densities, smooth on the scale σ; twelve
+	// deviations beyond the threshold and off the components nothing is left.
+	width, reach := p.σ/2, 12*p.σ
+	for at := 0.0; ; at += width {
+		if at > reach {
+			if at = p.p.resume(at, reach, from, outwards); math.IsInf(at, 1) {
+				return δ, weighted
+			}
+		}
 		for _, g := range legendre() {
 			x := from + outwards*(at+width*g.at)
 			w := width * g.weight * math.Exp(p.logDensity(x))
@@ -60,7 +61,25 @@ func (p pair) excess(ε float64) (δ, weighted float64) {
 			weighted += w * math.Exp(gap)
 		}
 	}
-	return δ, weighted
+}
+
+// resume returns the first place from at onwards that is within reach of a
+// component, +Inf if there is none. Places count outwards from from.
+func (m mixture) resume(at, reach, from, outwards float64) float64 {
+	next, rest := math.Inf(1), 1.0
+	consider := func(mean float64) {
+		if place := outwards * (mean - from); place+reach > at {
+			next = min(next, max(at, place-reach))
+		}
+	}
+	for _, c := range m {
+		rest -= c.weight
+		consider(c.mean)
+	}
+	if rest > 0 {
+		consider(0)
+	}
+	return next
 }
 
 // threshold is the x where the loss is ε.

@@ -15,8 +15,8 @@ type tilt struct {
 }
 
 const (
-	negligible = 42     // in nats: mass below e^-42 = 6e-19 of the whole is left out
-	mostNodes  = 200000 // beyond it a quadrature is given up
+	negligible = 42    // in nats: mass below e^-42 = 6e-19 of the whole is left out
+	mostNodes  = 30000 // beyond it a quadrature is given up
 )
 
 // A node stands for a small interval of outputs.
@@ -44,7 +44,7 @@ func (p pair) nodes(to []node, c, u float64) ([]node, error) {
 	y := math.Min(math.Pi*p.σ*p.σ/(2*κ), 8.7*p.σ)
 	h := 2 * math.Pi / (40/y + y/(2*p.σ*p.σ) + 2*u*κ/(p.σ*p.σ))
 	n := math.Ceil((end - from) / h)
-	if n > mostNodes {
+	if !(n <= mostNodes) {
 		return nil, fmt.Errorf("%w: the quadrature would need %.0f nodes", ErrNotApplicable, n)
 	}
 	shift := math.Log(h)
@@ -71,7 +71,7 @@ func (p pair) support(c float64) (from, to float64, err error) {
 	hi := max(pm, (1+c)*pm-c*ql) + tails*p.σ
 	step := p.σ / 2
 	n := math.Ceil((hi - lo) / step)
-	if n > mostNodes {
+	if !(n <= mostNodes) {
 		return 0, 0, fmt.Errorf("%w: the tilt %.3g is too strong", ErrNotApplicable, c)
 	}
 	plain, tilted := make([]float64, int(n)+1), make([]float64, int(n)+1)
