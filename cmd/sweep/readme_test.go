@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// readmeCommands are the lines of README.md's code blocks of the given kind.
+func readmeCommands(t *testing.T, kind string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "```"+kind:
+			inside = true
+		case strings.HasPrefix(line, "```"):
+			inside = false
+		case inside:
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// TestReadmeSession runs the session of README.md in a fresh folder, the real
+// quickstart included.
+func TestReadmeSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the quickstart trains for about a minute; run without -short")
+	}
+	commands := readmeCommands(t, "sh session")
+	if len(commands) < 10 {
+		t.Fatalf("found %d commands: the README has no session any more", len(commands))
+	}
+	dir := t.TempDir()
+	for _, line := range commands {
+		words := strings.Fields(line)
+		if words[0] != "sweep" {
+			t.Fatalf("%q: the session is of sweep commands", line)
+		}
+		out, err := sweepIn(dir, words[1:]...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+		if words[1] == "start" {
+			checkQuickstart(t, string(out))
+		}
+	}
+}
+
+// checkQuickstart wants a frontier of three budgets whose accuracy rises with
+// epsilon and is far above the 10 % of guessing.
+func checkQuickstart(t *testing.T, out string) {
+	t.Helper()
+	var accuracies []float64
+	for line := range strings.Lines(out) {
+		var target, spent, accuracy float64
+		if n, _ := fmt.Sscan(line, &target, &spent, &accuracy); n == 3 && spent <= target {
+			accuracies = append(accuracies, accuracy)
+		}
+	}
+	if len(accuracies) != 3 || accuracies[0] < 30 || accuracies[2] < 85 || accuracies[0] >= accuracies[1] || accuracies[1] > accuracies[2]+1 {
+		t.Errorf("accuracies %v by rising epsilon; want three, rising, the last above 85 %%\n%s", accuracies, out)
+	}
+}
+
+// TestReadmeNamesRealCommands holds the other code blocks to commands that exist.
+func TestReadmeNamesRealCommands(t *testing.T) {
+	commands := readmeCommands(t, "sh")
+	want := []string{"go run ./cmd/sweep start sweeps/quickstart.yaml", "go test ./..."}
+	if len(commands) < 2 || commands[0] != want[0] || commands[1] != want[1] {
+		t.Errorf("README's first two commands are %q, want %q; .ci/run runs them", commands[:min(2, len(commands))], want)
+	}
+}
