@@ -18,6 +18,7 @@ import (
 var mayImport = map[string][]string{
 	"sweep":                           {},
 	"sweep/privacy":                   {},
+	"sweep/privacy/audit":             {"sweep/privacy"},
 	"sweep/search":                    {"sweep", "sweep/privacy"},
 	"sweep/sweeps":                    {},
 	"sweep/results":                   {"sweep", "sweep/privacy"},
@@ -31,6 +32,8 @@ var mayImport = map[string][]string{
 	"sweep/trainerplugin/dpsgd":       {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/dataset"},
 	"sweep/trainerplugin/builtin": {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/dataset", "sweep/trainerplugin/dpsgd",
 		"sweep/trainerplugin/model", "sweep/trainerplugin/kernel"},
+	"sweep/trainerplugin/canary": {"sweep", "sweep/privacy", "sweep/privacy/audit", "sweep/trainerplugin", "sweep/trainerplugin/dataset",
+		"sweep/trainerplugin/dpsgd", "sweep/trainerplugin/model"},
 	"sweep/workflows":           {"sweep", "sweep/trainerplugin", "sweep/workflows/spool"},
 	"sweep/workflows/spool":     {"sweep", "sweep/trainerplugin"},
 	"sweep/workflows/devserver": {},
