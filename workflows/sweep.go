@@ -2,8 +2,8 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -226,7 +226,7 @@ func (s *sweepRun) progress() (Progress, error) {
 // details is what the Temporal UI shows at the head of the sweep's page.
 func (s *sweepRun) details() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d running, %d ended", len(s.running), s.in.Ended)
+	b.WriteString(strconv.Itoa(len(s.running)) + " running, " + strconv.Itoa(s.in.Ended) + " ended")
 	switch {
 	case s.in.Stopping:
 		b.WriteString(", stopping")
@@ -235,7 +235,7 @@ func (s *sweepRun) details() string {
 	}
 	b.WriteString("\n\n| running trial | |\n|---|---|\n")
 	for _, c := range s.running[:min(len(s.running), 50)] {
-		fmt.Fprintf(&b, "| %s | %s |\n", c.Trial, c.Label)
+		b.WriteString("| " + string(c.Trial) + " | " + c.Label + " |\n")
 	}
 	return b.String()
 }
