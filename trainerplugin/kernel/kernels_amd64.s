@@ -286,6 +286,205 @@ endAo:
 	VZEROUPPER
 	RET
 
+// func tileAVX2x5(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// Requires: AVX, FMA3
+TEXT ·tileAVX2x5(SB), NOSPLIT, $0-96
+	MOVQ    dRow+88(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    d+80(FP), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS 32(CX), Y7
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y8
+	VMOVUPS 32(CX), Y9
+	MOVQ    taps+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    aRow+32(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    aStep+40(FP), BX
+	SHLQ    $0x02, BX
+	MOVQ    bStep+56(FP), SI
+	SHLQ    $0x02, SI
+	LEAQ    (DX)(DX*2), DI
+	TESTQ   CX, CX
+	JZ      endAs
+
+againAr:
+	MOVQ  (AX), R8
+	MOVQ  8(AX), R9
+	ADDQ  $0x10, AX
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	ADDQ  a+24(FP), R8
+	LEAQ  (R8)(DX*4), R10
+	MOVQ  b+48(FP), R11
+	ADDQ  R9, R11
+	MOVQ  depth+16(FP), R9
+	TESTQ R9, R9
+	JZ    endAu
+
+againAt:
+	VMOVUPS      (R11), Y10
+	VMOVUPS      32(R11), Y11
+	VBROADCASTSS (R8), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (R8)(DX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R8)(DX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R8)(DI*1), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (R10), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         BX, R8
+	ADDQ         BX, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          againAt
+
+endAu:
+	DECQ CX
+	JNZ  againAr
+
+endAs:
+	MOVQ    cRow+72(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    c+64(FP), CX
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VZEROUPPER
+	RET
+
+// func tileAVX2x6(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// Requires: AVX, FMA3
+TEXT ·tileAVX2x6(SB), NOSPLIT, $0-96
+	MOVQ    dRow+88(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    d+80(FP), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS 32(CX), Y7
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y8
+	VMOVUPS 32(CX), Y9
+	ADDQ    AX, CX
+	VMOVUPS (CX), Y10
+	VMOVUPS 32(CX), Y11
+	MOVQ    taps+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    aRow+32(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    aStep+40(FP), BX
+	SHLQ    $0x02, BX
+	MOVQ    bStep+56(FP), SI
+	SHLQ    $0x02, SI
+	LEAQ    (DX)(DX*2), DI
+	TESTQ   CX, CX
+	JZ      endAw
+
+againAv:
+	MOVQ  (AX), R8
+	MOVQ  8(AX), R9
+	ADDQ  $0x10, AX
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	ADDQ  a+24(FP), R8
+	LEAQ  (R8)(DX*4), R10
+	MOVQ  b+48(FP), R11
+	ADDQ  R9, R11
+	MOVQ  depth+16(FP), R9
+	TESTQ R9, R9
+	JZ    endAy
+
+againAx:
+	VMOVUPS      (R11), Y12
+	VMOVUPS      32(R11), Y13
+	VBROADCASTSS (R8), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R8)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R8)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8)(DI*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R10)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         BX, R8
+	ADDQ         BX, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          againAx
+
+endAy:
+	DECQ CX
+	JNZ  againAv
+
+endAw:
+	MOVQ    cRow+72(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    c+64(FP), CX
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	ADDQ    AX, CX
+	VMOVUPS Y10, (CX)
+	VMOVUPS Y11, 32(CX)
+	VZEROUPPER
+	RET
+
 // func tileAVX512x1x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
 TEXT ·tileAVX512x1x1(SB), NOSPLIT, $0-96
@@ -303,9 +502,9 @@ TEXT ·tileAVX512x1x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DX
 	TESTQ   CX, CX
-	JZ      endAs
+	JZ      endBa
 
-againAr:
+againAz:
 	MOVQ  (AX), DX
 	MOVQ  8(AX), DI
 	ADDQ  $0x10, AX
@@ -316,22 +515,22 @@ againAr:
 	ADDQ  DI, R8
 	MOVQ  depth+16(FP), DI
 	TESTQ DI, DI
-	JZ    endAu
+	JZ    endBc
 
-againAt:
+againBb:
 	VMOVUPS      (R8), Z1
 	VBROADCASTSS (DX), Z2
 	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         BX, DX
 	ADDQ         SI, R8
 	DECQ         DI
-	JNZ          againAt
+	JNZ          againBb
 
-endAu:
+endBc:
 	DECQ CX
-	JNZ  againAr
+	JNZ  againAz
 
-endAs:
+endBa:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), AX
@@ -358,9 +557,9 @@ TEXT ·tileAVX512x1x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DX
 	TESTQ   CX, CX
-	JZ      endAw
+	JZ      endBe
 
-againAv:
+againBd:
 	MOVQ  (AX), DX
 	MOVQ  8(AX), DI
 	ADDQ  $0x10, AX
@@ -373,9 +572,9 @@ againAv:
 	ADDQ  DI, R9
 	MOVQ  depth+16(FP), DI
 	TESTQ DI, DI
-	JZ    endAy
+	JZ    endBg
 
-againAx:
+againBf:
 	VMOVUPS      (R8), Z2
 	VMOVUPS      (R9), Z3
 	VBROADCASTSS (DX), Z4
@@ -385,13 +584,13 @@ againAx:
 	ADDQ         SI, R8
 	ADDQ         SI, R9
 	DECQ         DI
-	JNZ          againAx
+	JNZ          againBf
 
-endAy:
+endBg:
 	DECQ CX
-	JNZ  againAv
+	JNZ  againBd
 
-endAw:
+endBe:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), AX
@@ -420,9 +619,9 @@ TEXT ·tileAVX512x2x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBa
+	JZ      endBi
 
-againAz:
+againBh:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
@@ -433,9 +632,9 @@ againAz:
 	ADDQ  R8, R9
 	MOVQ  depth+16(FP), R8
 	TESTQ R8, R8
-	JZ    endBc
+	JZ    endBk
 
-againBb:
+againBj:
 	VMOVUPS      (R9), Z2
 	VBROADCASTSS (DI), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -444,13 +643,13 @@ againBb:
 	ADDQ         BX, DI
 	ADDQ         SI, R9
 	DECQ         R8
-	JNZ          againBb
+	JNZ          againBj
 
-endBc:
+endBk:
 	DECQ CX
-	JNZ  againAz
+	JNZ  againBh
 
-endBa:
+endBi:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), CX
@@ -483,9 +682,9 @@ TEXT ·tileAVX512x2x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBe
+	JZ      endBm
 
-againBd:
+againBl:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
@@ -498,9 +697,9 @@ againBd:
 	ADDQ  R8, R10
 	MOVQ  depth+16(FP), R8
 	TESTQ R8, R8
-	JZ    endBg
+	JZ    endBo
 
-againBf:
+againBn:
 	VMOVUPS      (R9), Z4
 	VMOVUPS      (R10), Z5
 	VBROADCASTSS (DI), Z6
@@ -513,13 +712,13 @@ againBf:
 	ADDQ         SI, R9
 	ADDQ         SI, R10
 	DECQ         R8
-	JNZ          againBf
+	JNZ          againBn
 
-endBg:
+endBo:
 	DECQ CX
-	JNZ  againBd
+	JNZ  againBl
 
-endBe:
+endBm:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), CX
@@ -554,9 +753,9 @@ TEXT ·tileAVX512x3x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBi
+	JZ      endBq
 
-againBh:
+againBp:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
@@ -567,9 +766,9 @@ againBh:
 	ADDQ  R8, R9
 	MOVQ  depth+16(FP), R8
 	TESTQ R8, R8
-	JZ    endBk
+	JZ    endBs
 
-againBj:
+againBr:
 	VMOVUPS      (R9), Z3
 	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -580,13 +779,13 @@ againBj:
 	ADDQ         BX, DI
 	ADDQ         SI, R9
 	DECQ         R8
-	JNZ          againBj
+	JNZ          againBr
 
-endBk:
+endBs:
 	DECQ CX
-	JNZ  againBh
+	JNZ  againBp
 
-endBi:
+endBq:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), CX
@@ -625,9 +824,9 @@ TEXT ·tileAVX512x3x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBm
+	JZ      endBu
 
-againBl:
+againBt:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
@@ -640,9 +839,9 @@ againBl:
 	ADDQ  R8, R10
 	MOVQ  depth+16(FP), R8
 	TESTQ R8, R8
-	JZ    endBo
+	JZ    endBw
 
-againBn:
+againBv:
 	VMOVUPS      (R9), Z6
 	VMOVUPS      (R10), Z7
 	VBROADCASTSS (DI), Z8
@@ -658,13 +857,13 @@ againBn:
 	ADDQ         SI, R9
 	ADDQ         SI, R10
 	DECQ         R8
-	JNZ          againBn
+	JNZ          againBv
 
-endBo:
+endBw:
 	DECQ CX
-	JNZ  againBl
+	JNZ  againBt
 
-endBm:
+endBu:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), CX
@@ -705,9 +904,9 @@ TEXT ·tileAVX512x4x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBq
+	JZ      endBy
 
-againBp:
+againBx:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -718,9 +917,9 @@ againBp:
 	ADDQ  R9, R10
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endBs
+	JZ    endCa
 
-againBr:
+againBz:
 	VMOVUPS      (R10), Z4
 	VBROADCASTSS (R8), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -733,13 +932,13 @@ againBr:
 	ADDQ         BX, R8
 	ADDQ         SI, R10
 	DECQ         R9
-	JNZ          againBr
+	JNZ          againBz
 
-endBs:
+endCa:
 	DECQ CX
-	JNZ  againBp
+	JNZ  againBx
 
-endBq:
+endBy:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), CX
@@ -784,9 +983,9 @@ TEXT ·tileAVX512x4x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBu
+	JZ      endCc
 
-againBt:
+againCb:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -799,9 +998,9 @@ againBt:
 	ADDQ  R9, R11
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endBw
+	JZ    endCe
 
-againBv:
+againCd:
 	VMOVUPS      (R10), Z8
 	VMOVUPS      (R11), Z9
 	VBROADCASTSS (R8), Z10
@@ -820,13 +1019,13 @@ againBv:
 	ADDQ         SI, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againBv
+	JNZ          againCd
 
-endBw:
+endCe:
 	DECQ CX
-	JNZ  againBt
+	JNZ  againCb
 
-endBu:
+endCc:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), CX
@@ -873,9 +1072,9 @@ TEXT ·tileAVX512x5x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBy
+	JZ      endCg
 
-againBx:
+againCf:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -887,9 +1086,9 @@ againBx:
 	ADDQ  R9, R11
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endCa
+	JZ    endCi
 
-againBz:
+againCh:
 	VMOVUPS      (R11), Z5
 	VBROADCASTSS (R8), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -905,13 +1104,13 @@ againBz:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againBz
+	JNZ          againCh
 
-endCa:
+endCi:
 	DECQ CX
-	JNZ  againBx
+	JNZ  againCf
 
-endBy:
+endCg:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), CX
@@ -962,9 +1161,9 @@ TEXT ·tileAVX512x5x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCc
+	JZ      endCk
 
-againCb:
+againCj:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -978,9 +1177,9 @@ againCb:
 	ADDQ  R9, R12
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endCe
+	JZ    endCm
 
-againCd:
+againCl:
 	VMOVUPS      (R11), Z10
 	VMOVUPS      (R12), Z11
 	VBROADCASTSS (R8), Z12
@@ -1003,13 +1202,13 @@ againCd:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againCd
+	JNZ          againCl
 
-endCe:
+endCm:
 	DECQ CX
-	JNZ  againCb
+	JNZ  againCj
 
-endCc:
+endCk:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), CX
@@ -1062,9 +1261,9 @@ TEXT ·tileAVX512x6x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCg
+	JZ      endCo
 
-againCf:
+againCn:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -1076,9 +1275,9 @@ againCf:
 	ADDQ  R9, R11
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endCi
+	JZ    endCq
 
-againCh:
+againCp:
 	VMOVUPS      (R11), Z6
 	VBROADCASTSS (R8), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -1096,13 +1295,13 @@ againCh:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againCh
+	JNZ          againCp
 
-endCi:
+endCq:
 	DECQ CX
-	JNZ  againCf
+	JNZ  againCn
 
-endCg:
+endCo:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), CX
@@ -1159,9 +1358,9 @@ TEXT ·tileAVX512x6x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCk
+	JZ      endCs
 
-againCj:
+againCr:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -1175,9 +1374,9 @@ againCj:
 	ADDQ  R9, R12
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endCm
+	JZ    endCu
 
-againCl:
+againCt:
 	VMOVUPS      (R11), Z12
 	VMOVUPS      (R12), Z13
 	VBROADCASTSS (R8), Z14
@@ -1203,13 +1402,13 @@ againCl:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againCl
+	JNZ          againCt
 
-endCm:
+endCu:
 	DECQ CX
-	JNZ  againCj
+	JNZ  againCr
 
-endCk:
+endCs:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), CX
@@ -1268,9 +1467,9 @@ TEXT ·tileAVX512x7x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCo
+	JZ      endCw
 
-againCn:
+againCv:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -1282,9 +1481,9 @@ againCn:
 	ADDQ  R9, R11
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endCq
+	JZ    endCy
 
-againCp:
+againCx:
 	VMOVUPS      (R11), Z7
 	VBROADCASTSS (R8), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -1304,13 +1503,13 @@ againCp:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againCp
+	JNZ          againCx
 
-endCq:
+endCy:
 	DECQ CX
-	JNZ  againCn
+	JNZ  againCv
 
-endCo:
+endCw:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), CX
@@ -1373,9 +1572,9 @@ TEXT ·tileAVX512x7x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCs
+	JZ      endDa
 
-againCr:
+againCz:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -1389,9 +1588,9 @@ againCr:
 	ADDQ  R9, R12
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endCu
+	JZ    endDc
 
-againCt:
+againDb:
 	VMOVUPS      (R11), Z14
 	VMOVUPS      (R12), Z15
 	VBROADCASTSS (R8), Z16
@@ -1420,13 +1619,13 @@ againCt:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againCt
+	JNZ          againDb
 
-endCu:
+endDc:
 	DECQ CX
-	JNZ  againCr
+	JNZ  againCz
 
-endCs:
+endDa:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), CX
@@ -1491,9 +1690,9 @@ TEXT ·tileAVX512x8x1(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCw
+	JZ      endDe
 
-againCv:
+againDd:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -1505,9 +1704,9 @@ againCv:
 	ADDQ  R9, R11
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endCy
+	JZ    endDg
 
-againCx:
+againDf:
 	VMOVUPS      (R11), Z8
 	VBROADCASTSS (R8), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -1529,13 +1728,13 @@ againCx:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againCx
+	JNZ          againDf
 
-endCy:
+endDg:
 	DECQ CX
-	JNZ  againCv
+	JNZ  againDd
 
-endCw:
+endDe:
 	MOVQ    cRow+72(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+64(FP), CX
@@ -1604,9 +1803,9 @@ TEXT ·tileAVX512x8x2(SB), NOSPLIT, $0-120
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endDa
+	JZ      endDi
 
-againCz:
+againDh:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
@@ -1620,9 +1819,9 @@ againCz:
 	ADDQ  R9, R12
 	MOVQ  depth+16(FP), R9
 	TESTQ R9, R9
-	JZ    endDc
+	JZ    endDk
 
-againDb:
+againDj:
 	VMOVUPS      (R11), Z16
 	VMOVUPS      (R12), Z17
 	VBROADCASTSS (R8), Z18
@@ -1654,13 +1853,13 @@ againDb:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againDb
+	JNZ          againDj
 
-endDc:
+endDk:
 	DECQ CX
-	JNZ  againCz
+	JNZ  againDh
 
-endDa:
+endDi:
 	MOVQ    cRow+88(FP), AX
 	SHLQ    $0x02, AX
 	MOVQ    c+72(FP), CX
@@ -1709,9 +1908,9 @@ TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-32
 	MOVQ   x_len+8(FP), CX
 	SHRQ   $0x04, CX
 	TESTQ  CX, CX
-	JZ     endDe
+	JZ     endDm
 
-againDd:
+againDl:
 	VCVTPS2PD   (AX), Y4
 	VFMADD231PD Y4, Y4, Y0
 	VCVTPS2PD   16(AX), Y4
@@ -1722,9 +1921,9 @@ againDd:
 	VFMADD231PD Y4, Y4, Y3
 	ADDQ        $0x40, AX
 	DECQ        CX
-	JNZ         againDd
+	JNZ         againDl
 
-endDe:
+endDm:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1745,16 +1944,16 @@ TEXT ·laneSumsAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x_len+16(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endDg
+	JZ      endDo
 
-againDf:
+againDn:
 	VADDPS (CX), Y0, Y0
 	VADDPS 32(CX), Y1, Y1
 	ADDQ   $0x40, CX
 	DECQ   DX
-	JNZ    againDf
+	JNZ    againDn
 
-endDg:
+endDo:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1769,9 +1968,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-56
 	MOVQ         y_len+8(FP), DX
 	SHRQ         $0x04, DX
 	TESTQ        DX, DX
-	JZ           endDi
+	JZ           endDq
 
-againDh:
+againDp:
 	VMOVUPS     (AX), Y1
 	VFMADD231PS (CX), Y0, Y1
 	VMOVUPS     Y1, (AX)
@@ -1781,9 +1980,9 @@ againDh:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againDh
+	JNZ         againDp
 
-endDi:
+endDq:
 	VZEROUPPER
 	RET
 
@@ -1796,9 +1995,9 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-72
 	MOVQ  y_len+8(FP), BX
 	SHRQ  $0x04, BX
 	TESTQ BX, BX
-	JZ    endDk
+	JZ    endDs
 
-againDj:
+againDr:
 	VMOVUPS (CX), Y0
 	VADDPS  (DX), Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -1809,9 +2008,9 @@ againDj:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	DECQ    BX
-	JNZ     againDj
+	JNZ     againDr
 
-endDk:
+endDs:
 	VZEROUPPER
 	RET
 
@@ -1965,9 +2164,9 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endDm
+	JZ      endDu
 
-againDl:
+againDt:
 	VMINPS      (CX), Y0, Y2
 	VMAXPS      Y2, Y1, Y2
 	VMULPS      Y2, Y2, Y3
@@ -2005,9 +2204,9 @@ againDl:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againDl
+	JNZ         againDt
 
-endDm:
+endDu:
 	VZEROUPPER
 	RET
 
@@ -2021,9 +2220,9 @@ TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endDo
+	JZ      endDw
 
-againDn:
+againDv:
 	VMOVUPS      (DX), Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y1, Y1, Y2
@@ -2038,9 +2237,9 @@ againDn:
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	DECQ         BX
-	JNZ          againDn
+	JNZ          againDv
 
-endDo:
+endDw:
 	VZEROUPPER
 	RET
 
@@ -2054,9 +2253,9 @@ TEXT ·maximumAVX2(SB), NOSPLIT, $0-56
 	MOVQ  y_len+8(FP), BX
 	SHRQ  $0x04, BX
 	TESTQ BX, BX
-	JZ    endDq
+	JZ    endDy
 
-againDp:
+againDx:
 	VMOVUPS (CX), Y0
 	VMOVUPS (AX), Y1
 	VMAXPS  Y1, Y0, Y0
@@ -2068,9 +2267,9 @@ againDp:
 	ADDQ    $0x40, AX
 	ADDQ    DX, CX
 	DECQ    BX
-	JNZ     againDp
+	JNZ     againDx
 
-endDq:
+endDy:
 	VZEROUPPER
 	RET
 
@@ -2086,9 +2285,9 @@ TEXT ·maxGradAVX2(SB), NOSPLIT, $0-104
 	MOVQ  y_len+80(FP), DI
 	SHRQ  $0x04, DI
 	TESTQ DI, DI
-	JZ    endDs
+	JZ    endEa
 
-againDr:
+againDz:
 	VMOVUPS (DX), Y0
 	VCMPPS  $0x00, (BX), Y0, Y0
 	VMOVUPS (CX), Y1
@@ -2110,9 +2309,9 @@ againDr:
 	ADDQ    SI, AX
 	ADDQ    SI, DX
 	DECQ    DI
-	JNZ     againDr
+	JNZ     againDz
 
-endDs:
+endEa:
 	VZEROUPPER
 	RET
 
@@ -2130,9 +2329,9 @@ TEXT ·reluSumsAVX2(SB), NOSPLIT, $0-40
 	MOVQ    x_len+24(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endDu
+	JZ      endEc
 
-againDt:
+againEb:
 	VMOVUPS     (DX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VADDPS      Y5, Y0, Y0
@@ -2143,9 +2342,9 @@ againDt:
 	VFMADD231PS Y5, Y5, Y3
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againDt
+	JNZ         againEb
 
-endDu:
+endEc:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2168,9 +2367,9 @@ TEXT ·reluAffineAVX2(SB), NOSPLIT, $0-64
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endDw
+	JZ      endEe
 
-againDv:
+againEd:
 	VMOVUPS     (CX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VFMADD213PS Y2, Y0, Y5
@@ -2182,9 +2381,9 @@ againDv:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againDv
+	JNZ         againEd
 
-endDw:
+endEe:
 	VZEROUPPER
 	RET
 
@@ -2205,9 +2404,9 @@ TEXT ·filterSumsAVX2(SB), NOSPLIT, $0-72
 	MOVQ    g_len+32(FP), DI
 	SHRQ    $0x04, DI
 	TESTQ   DI, DI
-	JZ      endDy
+	JZ      endEg
 
-againDx:
+againEf:
 	VMOVUPS     (BX), Y6
 	VADDPS      Y6, Y0, Y0
 	VFMADD231PS Y6, Y6, Y2
@@ -2219,9 +2418,9 @@ againDx:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	DECQ        DI
-	JNZ         againDx
+	JNZ         againEf
 
-endDy:
+endEg:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2246,9 +2445,9 @@ TEXT ·reluDotsAVX2(SB), NOSPLIT, $0-64
 	MOVQ    x_len+48(FP), SI
 	SHRQ    $0x04, SI
 	TESTQ   SI, SI
-	JZ      endEa
+	JZ      endEi
 
-againDz:
+againEh:
 	VMOVUPS     (BX), Y6
 	VMAXPS      Y6, Y4, Y6
 	VMOVUPS     (DX), Y5
@@ -2262,9 +2461,9 @@ againDz:
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
 	DECQ        SI
-	JNZ         againDz
+	JNZ         againEh
 
-endEa:
+endEi:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2291,9 +2490,9 @@ TEXT ·reluAffineGradAVX2(SB), NOSPLIT, $0-96
 	MOVQ    dx_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endEc
+	JZ      endEk
 
-againEb:
+againEj:
 	VMOVUPS     (DX), Y7
 	VMOVAPS     Y5, Y8
 	VFMADD231PS Y7, Y3, Y8
@@ -2312,8 +2511,8 @@ againEb:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againEb
+	JNZ         againEj
 
-endEc:
+endEk:
 	VZEROUPPER
 	RET

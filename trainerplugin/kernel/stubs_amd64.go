@@ -24,6 +24,16 @@ func tileAVX2x3(taps *int, n int, depth int, a *float32, aRow int, aStep int, b 
 //go:noescape
 func tileAVX2x4(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
+// 5 rows by one block of a Tile; strides in floats.
+//
+//go:noescape
+func tileAVX2x5(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+
+// 6 rows by one block of a Tile; strides in floats.
+//
+//go:noescape
+func tileAVX2x6(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+
 // 1 rows by one block of a Tile; strides in floats.
 //
 //go:noescape

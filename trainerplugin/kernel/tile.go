@@ -1,8 +1,5 @@
 package kernel
 
-// MaxRows is the most rows a [Tile] may have.
-const MaxRows = 8
-
 // A Tap is where one term of a [Tile]'s sum begins in A and in B, in floats.
 type Tap struct{ A, B int }
 
@@ -25,8 +22,8 @@ func NewTaps(list []Tap) *Taps {
 	return t
 }
 
-// A Tile is a product of up to MaxRows rows with one or two blocks of Lanes
-// columns, summed over taps and over Depth steps within each:
+// A Tile is a product of rows with one or two blocks of Lanes columns, summed
+// over taps and over Depth steps within each:
 //
 //	C[r][l] = D[r][l] + Σ_taps Σ_k A[tap.A + r·ARow + k·AStep] · B[tap.B + k·BStep + l]
 //
@@ -35,7 +32,7 @@ func NewTaps(list []Tap) *Taps {
 type Tile struct {
 	Taps  *Taps
 	Depth int // steps within a tap
-	Rows  int // 1 to MaxRows
+	Rows  int // ≥ 1; kernels cut many of them into few at a time
 
 	A           []float32
 	ARow, AStep int
@@ -60,7 +57,7 @@ func (t *Tile) Run() {
 }
 
 func (t *Tile) check() {
-	if t.Rows < 1 || t.Rows > MaxRows || t.Depth < 0 || min(t.ARow, t.AStep, t.BStep, t.CRow, t.DRow) < 0 {
+	if t.Rows < 1 || t.Depth < 0 || min(t.ARow, t.AStep, t.BStep, t.CRow, t.DRow) < 0 {
 		panic("kernel: tile of impossible shape")
 	}
 	r := t.Rows - 1

@@ -53,13 +53,7 @@ func (c *clipping) chunk(ctx context.Context, m *machine, chunk int, sum []float
 				return 0, err
 			}
 		}
-		for e := range n {
-			norm, ok := c.add(sum, m, e)
-			c.stats.Norms[first+e] = norm
-			if !ok {
-				nonFinite++
-			}
-		}
+		nonFinite += c.add(sum, m, first, n)
 	}
 	return nonFinite, nil
 }
@@ -89,19 +83,28 @@ func (c *clipping) views(m *machine, first, n, view int) error {
 	return nil
 }
 
-// add clips the gradient of m's example e and adds it to sum. It returns the
-// norm before clipping, or 0 and false if that is not finite.
-func (c *clipping) add(sum []float32, m *machine, e int) (norm float64, ok bool) {
-	g := m.example(e)
-	square, at := 0.0, 0
+// add clips the gradients of m's n examples, of which first is the first's
+// number, and adds them to sum. It counts those that are not finite, which it
+// leaves out.
+func (c *clipping) add(sum []float32, m *machine, first, n int) (nonFinite int) {
+	scales := m.scales[:n]
+	for e := range scales {
+		square := 0.0
+		for i, p := range c.engine.params {
+			square += m.normSq(e, i, p, c.engine.packed[i])
+		}
+		scales[e] = 0
+		if norm := math.Sqrt(square); math.IsNaN(norm) || math.IsInf(norm, 0) {
+			nonFinite++
+		} else {
+			c.stats.Norms[first+e] = norm
+			scales[e] = float32(min(1/c.clip, 1/(norm+1e-10)))
+		}
+	}
+	at := 0
 	for i, p := range c.engine.params {
-		square += p.NormSq(c.engine.packed[i], g[at:][:p.Packed()])
+		m.addTo(sum[at:][:p.Packed()], i, scales)
 		at += p.Packed()
 	}
-	norm = math.Sqrt(square)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return 0, false
-	}
-	kernel.Axpy(sum, float32(min(1/c.clip, 1/(norm+1e-10))), g)
-	return norm, true
+	return nonFinite
 }

@@ -23,7 +23,7 @@ func Describe(name string, in Input, views, threads int) (Description, error) {
 	}
 	perThread := train.backwardFloats + int64(e.stride) // and a sum
 	if train.Group.Views > 1 {
-		evaluate, err := newMachine(e.arch, in, shape{e.images, 1})
+		evaluate, err := newMachine(e.arch, in, shape{e.images, 1, true})
 		if err != nil {
 			return Description{}, err
 		}

@@ -255,13 +255,20 @@ func TestClippedSumAdds(t *testing.T) {
 }
 
 func TestNonFiniteCountsAsZero(t *testing.T) {
+	for _, views := range []int{1, 2} {
+		checkNonFinite(t, views)
+	}
+}
+
+func checkNonFinite(t *testing.T, views int) {
+	t.Helper()
 	e := open(t, "tanh-cnn", mnist, 2)
 	w := perturbed(e, 1)
-	good := noisyBatch(20, 2, 10)
+	good := noisyBatch(20, views, 10)
 	bad := good
 	bad.View = func(i, k int, img []float32) int {
 		label := good.View(i, k, img)
-		if i == 4 && k == 1 {
+		if i == 4 && k == views-1 {
 			img[17] = float32(math.NaN())
 		}
 		return label

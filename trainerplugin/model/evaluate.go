@@ -18,7 +18,7 @@ func (e *Engine) Evaluate(ctx context.Context, weights []float32, x dpsgd.Exampl
 		return dpsgd.Score{}, err
 	}
 	pieces := (x.Len + e.images - 1) / e.images
-	ms, err := e.workers(shape{e.images, 1}, min(e.threads, pieces))
+	ms, err := e.workers(shape{e.images, 1, true}, min(e.threads, pieces))
 	if err != nil {
 		return dpsgd.Score{}, err
 	}

@@ -19,8 +19,10 @@ type machine struct {
 
 	forward, backward G.VM
 
-	grad   []float32 // the gradients of all parameters, for each example in turn
-	stride int       // floats of one example's gradient
+	grad   []float32 // the gradients that are multiplied out, for each example in turn
+	at     []int     // where each parameter's begins among an example's
+	stride int       // floats of one example's
+	scales []float32 // what each example's is multiplied by
 
 	forwardFloats, backwardFloats int64 // what either tape keeps in memory
 
@@ -28,7 +30,10 @@ type machine struct {
 }
 
 // A shape is how many images a machine takes at once.
-type shape struct{ examples, views int }
+type shape struct {
+	examples, views int
+	outer           bool // examples have no other views; see [op.Group]
+}
 
 // newMachine builds the graph of a. Gorgonia panics on shapes that it does not
 // like; such a panic ends here, as an error.
@@ -41,7 +46,11 @@ func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 			m, err = nil, fmt.Errorf("build %s for images of %d×%d×%d: %w", a.name, in.Height, in.Width, in.Channels, err)
 		}
 	}()
-	m = &machine{Builder: op.NewBuilder(s.examples, s.views), pixels: make([]float32, in.pixels())}
+	m = &machine{
+		Builder: op.NewBuilder(s.examples, s.views),
+		pixels:  make([]float32, in.pixels()), scales: make([]float32, s.examples),
+	}
+	m.Group.Outer = s.outer
 	images, labels, weights := m.Images(in.Height, in.Width, in.Channels), m.PerImage("labels"), m.PerImage("weights")
 	logits := a.build(m.Builder, images, in.Classes)
 	loss := m.CrossEntropy(logits, labels)
@@ -53,7 +62,10 @@ func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 	m.logits, m.loss = op.ValueOf(logits), op.ValueOf(loss)
 	for i, p := range m.Params {
 		m.grads = append(m.grads, op.ValueOf(grads[i]))
-		m.stride += p.Packed()
+		m.at = append(m.at, m.stride)
+		if m.grads[i].Outer() == nil {
+			m.stride += p.Packed()
+		}
 	}
 	m.forwardFloats, m.backwardFloats = op.Floats(G.Nodes{loss}), op.Floats(append(G.Nodes{loss}, grads...))
 	if m.forward, err = tape(images, G.Nodes{loss}); err != nil {
@@ -86,10 +98,10 @@ func (m *machine) use(packed []*op.Value) error {
 func (m *machine) differentiate(examples int, more bool) error {
 	if m.grad == nil {
 		m.grad = kernel.Alloc(m.Group.Examples * m.stride)
-		at := 0
-		for i, p := range m.Params {
-			m.grads[i].Place(m.grad[at:], m.stride)
-			at += p.Packed()
+		for i, g := range m.grads {
+			if g.Outer() == nil {
+				g.Place(m.grad[m.at[i]:], m.stride)
+			}
 		}
 	}
 	m.Group.Active, m.Group.Add = examples, more
@@ -121,5 +133,31 @@ func (m *machine) put(i int, at func([]float32) int, classes int) error {
 	return nil
 }
 
-// example is the packed gradient of example e of the last run.
-func (m *machine) example(e int) []float32 { return m.grad[e*m.stride:][:m.stride] }
+// example is the packed gradient of example e of the last run with respect to
+// parameter i, unless it is an [op.Outer].
+func (m *machine) example(e, i int) []float32 {
+	return m.grad[e*m.stride+m.at[i]:][:m.Params[i].Packed()]
+}
+
+// normSq is the squared norm of that gradient over the flat weights of p,
+// parameter i of the engine, which is packed in v.
+func (m *machine) normSq(e, i int, p *op.Param, v *op.Value) float64 {
+	if o := m.grads[i].Outer(); o != nil {
+		return o.NormSq(e)
+	}
+	return p.NormSq(v, m.example(e, i))
+}
+
+// addTo adds to sum the gradients of the first examples with respect to
+// parameter i, each times its scale. Those of scale 0 are left out.
+func (m *machine) addTo(sum []float32, i int, scales []float32) {
+	if o := m.grads[i].Outer(); o != nil {
+		o.AddTo(sum, scales)
+		return
+	}
+	for e, s := range scales {
+		if s != 0 {
+			kernel.Axpy(sum, s, m.example(e, i))
+		}
+	}
+}

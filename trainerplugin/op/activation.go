@@ -1,17 +1,28 @@
 package op
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 
 	"sweep/trainerplugin/kernel"
 )
 
 // eachRow calls do with the same row of images of one shape, for all images of
-// this run.
+// this run. Images without borders are one row.
 func (g *Group) eachRow(vs []*Value, do func(rows ...[]float32)) {
 	rows := make([][]float32, len(vs))
 	first := vs[0]
 	n := first.width * first.lanes
+	if !slices.ContainsFunc(vs, func(v *Value) bool { return v.size() != v.blocks()*v.height*n }) {
+		for i := range g.Images() {
+			for j, v := range vs {
+				rows[j] = v.of(i)
+			}
+			do(rows...)
+		}
+		return
+	}
 	for i := range g.Images() {
 		for k := range first.blocks() {
 			for r := range first.height {

@@ -21,6 +21,7 @@ import (
 type Group struct {
 	Examples, Views int  // what the graph was built for
 	Active          int  // examples of this run; ≤ Examples
+	Outer           bool // each example has one image in all, so that dense layers leave their gradients as [Outer]
 	Add             bool // whether gradients are added to those of the last run
 }
 

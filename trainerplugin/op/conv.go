@@ -78,7 +78,7 @@ func (c *conv) forward(b *Builder) *operation {
 		}
 		t = kernel.Tile{
 			Taps: kernel.NewTaps(taps), Depth: c.filters.width * c.lanes,
-			ARow: c.stride * c.lanes, AStep: 1, BStep: kernel.Lanes, CRow: kernel.Lanes,
+			Rows: c.xs.out, ARow: c.stride * c.lanes, AStep: 1, BStep: kernel.Lanes, CRow: kernel.Lanes,
 		}
 	}
 	o.do = func(in []*Value) {
@@ -102,15 +102,12 @@ func (c *conv) forward(b *Builder) *operation {
 func (c *conv) forwardImage(t *kernel.Tile, in, out *Value, i, k, second int) {
 	x, y := in.of(i), out.of(i)
 	for r := range c.ys.out {
-		for q := 0; q < c.xs.out; q += kernel.MaxRows {
-			t.Rows = min(kernel.MaxRows, c.xs.out-q)
-			t.A = x[in.at(0, r*c.stride-c.ys.before, q*c.stride-c.xs.before):]
-			t.C0 = y[out.at(k, r, q):]
-			if second > 0 {
-				t.C1 = y[out.at(second, r, q):]
-			}
-			t.Run()
+		t.A = x[in.at(0, r*c.stride-c.ys.before, -c.xs.before):]
+		t.C0 = y[out.at(k, r, 0):]
+		if second > 0 {
+			t.C1 = y[out.at(second, r, 0):]
 		}
+		t.Run()
 	}
 }
 

@@ -28,7 +28,7 @@ func (c *conv) weightGrad(w *Value) *operation {
 		}
 		t = kernel.Tile{
 			Taps: kernel.NewTaps(taps), Depth: c.xs.out,
-			ARow: 1, AStep: c.stride * c.lanes, BStep: kernel.Lanes, CRow: kernel.Lanes,
+			Rows: c.filters.width * c.lanes, ARow: 1, AStep: c.stride * c.lanes, BStep: kernel.Lanes, CRow: kernel.Lanes,
 		}
 	}
 	o.do = func(in []*Value) {
@@ -49,20 +49,15 @@ func (c *conv) weightGradBlocks(t *kernel.Tile, x, dy *Value, g []float32, i, k,
 	if second > 0 {
 		t.B1 = from[dy.at(second, 0, 0):]
 	}
-	rows := c.filters.width * c.lanes
 	for ib := range c.inBlocks() {
 		for ky := range c.filters.height {
-			a := x.mem[i*x.stride+x.at(ib, ky-c.ys.before, -c.xs.before):]
-			for m := 0; m < rows; m += kernel.MaxRows {
-				t.Rows = min(kernel.MaxRows, rows-m)
-				t.A = a[m:]
-				t.C0 = g[c.at(k, ib, ky)+m*kernel.Lanes:]
-				if second > 0 {
-					t.C1 = g[c.at(second, ib, ky)+m*kernel.Lanes:]
-				}
-				c.group.start(t)
-				t.Run()
+			t.A = x.mem[i*x.stride+x.at(ib, ky-c.ys.before, -c.xs.before):]
+			t.C0 = g[c.at(k, ib, ky):]
+			if second > 0 {
+				t.C1 = g[c.at(second, ib, ky):]
 			}
+			c.group.start(t)
+			t.Run()
 		}
 	}
 }
@@ -104,9 +99,9 @@ func biasGrad(name string, g *Group, bias *Value) *operation {
 // A phase is the pixels of the input that are alike modulo the stride: the
 // same taps of the filter reach them.
 type phase struct {
-	y, x          int // first pixel
-	height, width int // pixels, a stride apart
-	tile          kernel.Tile
+	y, x   int // first pixel
+	height int // pixels, a stride apart
+	tile   kernel.Tile
 }
 
 // reach is a tap's place along one side: filter position k reaches pixel
@@ -173,9 +168,9 @@ func (c *conv) phases(dy *Value) []phase {
 			out = append(out, phase{
 				y: py, x: px,
 				height: (c.ys.in - py + c.stride - 1) / c.stride,
-				width:  (c.xs.in - px + c.stride - 1) / c.stride,
 				tile: kernel.Tile{
 					Taps: kernel.NewTaps(taps), Depth: kernel.Lanes,
+					Rows: (c.xs.in - px + c.stride - 1) / c.stride,
 					ARow: kernel.Lanes, AStep: 1, BStep: kernel.Lanes, CRow: c.stride * kernel.Lanes,
 					D0: kernel.Zero, D1: kernel.Zero,
 				},
@@ -194,15 +189,12 @@ func (c *conv) inputGradImage(p *phase, dy *Value, turned []float32, dx *Value, 
 	}
 	from, to := dy.of(i), dx.of(i)
 	for r := range p.height {
-		for q := 0; q < p.width; q += kernel.MaxRows {
-			t.Rows = min(kernel.MaxRows, p.width-q)
-			t.A = from[r*dy.row()+q*kernel.Lanes:]
-			y, x := r*c.stride+p.y, q*c.stride+p.x
-			t.C0 = to[dx.at(k, y, x):]
-			if second > 0 {
-				t.C1 = to[dx.at(second, y, x):]
-			}
-			t.Run()
+		t.A = from[r*dy.row():]
+		y := r*c.stride + p.y
+		t.C0 = to[dx.at(k, y, p.x):]
+		if second > 0 {
+			t.C1 = to[dx.at(second, y, p.x):]
 		}
+		t.Run()
 	}
 }

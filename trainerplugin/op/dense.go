@@ -71,29 +71,16 @@ func (d *dense) forward(b *Builder) *operation {
 			if second > 0 {
 				t.B1, t.D1 = in[1].mem[d.at(second, 0, 0):], in[2].mem[second*kernel.Lanes:]
 			}
-			d.group.eachRows(func(i, rows int) {
-				t.Rows = rows
-				t.A = in[0].mem[i*in[0].stride:]
-				y := o.out.mem[i*o.out.stride:]
-				t.C0 = y[k*kernel.Lanes:]
-				if second > 0 {
-					t.C1 = y[second*kernel.Lanes:]
-				}
-				t.Run()
-			})
+			t.Rows, t.A, t.C0 = d.group.Images(), in[0].mem, o.out.mem[k*kernel.Lanes:]
+			if second > 0 {
+				t.C1 = o.out.mem[second*kernel.Lanes:]
+			}
+			t.Run()
 		})
 	}
 	o.wrt = []bool{d.turn, true, true}
 	o.derive = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) { return d.derive(b, in, grad) }
 	return o
-}
-
-// eachRows calls do for the images of this run, as many at a time as a tile
-// has rows.
-func (g *Group) eachRows(do func(i, rows int)) {
-	for i := 0; i < g.Images(); i += kernel.MaxRows {
-		do(i, min(kernel.MaxRows, g.Images()-i))
-	}
 }
 
 func (d *dense) derive(b *Builder, in G.Nodes, grad *G.Node) (G.Nodes, error) {
@@ -105,7 +92,11 @@ func (d *dense) derive(b *Builder, in G.Nodes, grad *G.Node) (G.Nodes, error) {
 			return nil, err
 		}
 	}
-	dw, err := apply(d.weightGrad(ValueOf(w)), x, grad)
+	gradient := d.weightGrad
+	if d.group.Outer {
+		gradient = d.outerGrad
+	}
+	dw, err := apply(gradient(ValueOf(w)), x, grad)
 	if err != nil {
 		return nil, err
 	}
@@ -150,16 +141,11 @@ func (d *dense) inputGradPixel(t *kernel.Tile, dy *Value, turned []float32, dx *
 	if p.second > 0 {
 		t.B1 = turned[p.second*d.turnedBlock()+tap:]
 	}
-	d.group.eachRows(func(i, rows int) {
-		t.Rows = rows
-		t.A = dy.mem[i*dy.stride:]
-		to := dx.mem[i*dx.stride:]
-		t.C0 = to[dx.at(p.block, p.y, p.x):]
-		if p.second > 0 {
-			t.C1 = to[dx.at(p.second, p.y, p.x):]
-		}
-		t.Run()
-	})
+	t.Rows, t.A, t.C0 = d.group.Images(), dy.mem, dx.mem[dx.at(p.block, p.y, p.x):]
+	if p.second > 0 {
+		t.C1 = dx.mem[dx.at(p.second, p.y, p.x):]
+	}
+	t.Run()
 }
 
 // weightGrad is the operation of images and the gradient of the result to the
@@ -170,7 +156,7 @@ func (d *dense) weightGrad(w *Value) *operation {
 	o.plan = func(in []*Value) {
 		t = kernel.Tile{
 			Taps: kernel.NewTaps([]kernel.Tap{{}}), Depth: d.group.Views,
-			ARow: 1, AStep: in[0].stride, BStep: in[1].stride, CRow: kernel.Lanes,
+			Rows: d.filters.width * d.lanes, ARow: 1, AStep: in[0].stride, BStep: in[1].stride, CRow: kernel.Lanes,
 		}
 	}
 	o.do = func(in []*Value) {
@@ -189,20 +175,15 @@ func (d *dense) weightGradBlocks(t *kernel.Tile, x, dy *Value, g []float32, i, k
 	if second > 0 {
 		t.B1 = from[second*kernel.Lanes:]
 	}
-	rows := d.filters.width * d.lanes
 	for ib := range d.inBlocks() {
 		for y := range d.filters.height {
-			a := x.mem[i*x.stride+x.at(ib, y, 0):]
-			for m := 0; m < rows; m += kernel.MaxRows {
-				t.Rows = min(kernel.MaxRows, rows-m)
-				t.A = a[m:]
-				t.C0 = g[d.at(k, ib, y)+m*kernel.Lanes:]
-				if second > 0 {
-					t.C1 = g[d.at(second, ib, y)+m*kernel.Lanes:]
-				}
-				d.group.start(t)
-				t.Run()
+			t.A = x.mem[i*x.stride+x.at(ib, y, 0):]
+			t.C0 = g[d.at(k, ib, y):]
+			if second > 0 {
+				t.C1 = g[d.at(second, ib, y):]
 			}
+			d.group.start(t)
+			t.Run()
 		}
 	}
 }

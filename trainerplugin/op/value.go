@@ -23,6 +23,7 @@ import (
 type Value struct {
 	mem    []float32 // nil until the graph first runs
 	turned []float32 // of filters: the same weights as the data gradient reads them
+	outer  *Outer    // in place of mem, for the gradient of a dense layer
 
 	shape  tensor.Shape
 	count  int // images, or examples, or 1 for a parameter

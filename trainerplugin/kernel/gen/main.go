@@ -12,7 +12,7 @@ import (
 
 func main() {
 	ConstraintExpr("amd64")
-	for rows := 1; rows <= 4; rows++ {
+	for rows := 1; rows <= 6; rows++ {
 		tileAVX2(rows)
 	}
 	for rows := 1; rows <= 8; rows++ {

@@ -21,8 +21,9 @@ func newAccumulators(rows, columns int, vector func() reg.VecVirtual) accumulato
 	return acc
 }
 
-// tileAVX2 is up to four rows by one block: eight sums keep two multiply-add
-// units of latency four busy.
+// tileAVX2 is up to six rows by one block. Two multiply-add units of latency
+// four or five want eight or ten sums at least; six rows have twelve, and leave
+// registers for the columns and one number of each row.
 func tileAVX2(rows int) {
 	text(fmt.Sprintf("tileAVX2x%d", rows),
 		"func(taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)",
