@@ -25,6 +25,18 @@ type Params struct {
 	NoiseFrom NoiseSource       `json:"noise"`             // where sampling and noise take their randomness from
 	Seed      uint64            `json:"seed"`              // of the initial weights and the views, and of all else where NoiseFrom is [Seeded]; below 2^53
 	Options   map[string]string `json:"options,omitempty"` // an external trainer's own hyper-parameters
+
+	// How an update follows from a gradient to which noise has been added. All
+	// of it is post-processing: none of it changes what a trial costs.
+
+	Optimizer   Optimizer `json:"optimizer,omitempty"`    // "" is SGD
+	Momentum    float64   `json:"momentum,omitempty"`     // of SGD: share of the last step in the next; [0, 1), 0 is none
+	Beta1       float64   `json:"beta1,omitempty"`        // β₁ of Adam: decay of the mean of gradients; [0, 1)
+	Beta2       float64   `json:"beta2,omitempty"`        // β₂ of Adam: decay of the mean of their squares; [0, 1)
+	AdamEps     float64   `json:"adam_eps,omitempty"`     // of Adam: what keeps a division from ending in infinity; > 0, no matter of privacy
+	WeightDecay float64   `json:"weight_decay,omitempty"` // λ: each update takes η·λ of a weight from it, beside the gradient's step; ≥ 0
+	Schedule    Schedule  `json:"schedule,omitempty"`     // how the learning rate falls; "" is constant
+	Warmup      int       `json:"warmup,omitempty"`       // updates over which the learning rate rises to LearnRate; 0 to Steps - 1
 }
 
 // Data names the examples of a trial. Train + Validation come from the data
@@ -62,6 +74,23 @@ const (
 	Flip     Augmentation = "flip"      // mirrored left to right with probability 1/2
 	Crop     Augmentation = "crop"      // mirror-padded by 4 pixels, edge included, and cropped at random
 	CropFlip Augmentation = "crop-flip" // both, as in the paper
+)
+
+// An Optimizer is the rule by which gradients move weights.
+type Optimizer string
+
+const (
+	SGD  Optimizer = ""     // stochastic gradient descent, as in the paper; with Momentum, Polyak's heavy ball
+	Adam Optimizer = "adam" // Kingma and Ba 2015, on the noisy gradient; its weight decay is AdamW's
+)
+
+// A Schedule is how the learning rate falls after the warm-up.
+type Schedule string
+
+const (
+	Constant Schedule = ""       // not at all, as in the paper
+	Linear   Schedule = "linear" // in equal steps
+	Cosine   Schedule = "cosine" // by half a period of the cosine (Loshchilov and Hutter 2017)
 )
 
 // A NoiseSource says who could know the noise.

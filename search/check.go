@@ -15,7 +15,8 @@ func (p *parser) check() {
 	p.checkNoise()
 	p.checkHypers()
 	p.checkBatch()
-	p.checkAugment()
+	p.checkEffects()
+	p.checkWarmup()
 	p.checkOptions()
 	p.checkRun()
 	if d := p.sweep.Data; d.Train > 0 && d.Train+d.Validation > maxCount {
@@ -97,15 +98,49 @@ func (p *parser) checkBatch() {
 	}
 }
 
-// checkAugment refuses augmentations that no trial would use.
-func (p *parser) checkAugment() {
-	augment, given := p.axes["augment"]
-	if !given {
+// checkEffects refuses hyper-parameters that no trial would use.
+func (p *parser) checkEffects() {
+	for _, h := range hypers {
+		a, given := p.axes[h.name]
+		if !given || h.with.name == "" {
+			continue
+		}
+		if p.bad(h.with.name) {
+			continue // a complaint stands there already
+		}
+		beside, given := p.axes[h.with.name]
+		if !given {
+			beside.Values = []any{fallback(hyperNamed(h.with.name).def)}
+		}
+		if !slices.ContainsFunc(beside.Values, h.with.holds) {
+			p.complain(a.places[0], "%s: %s has no effect while %s; %s, or leave %s out", p.pathOf(h.name), show(a.Values[0]), h.with.unmet, h.with.do, h.name)
+		}
+	}
+}
+
+// bad reports whether the file gives a hyper-parameter that could not be read.
+func (p *parser) bad(name string) bool {
+	_, read := p.axes[name]
+	_, grid := p.keys["grid."+name]
+	_, fixed := p.keys["fixed."+name]
+	return (grid || fixed || p.taken["grid."+name] || p.taken["fixed."+name]) && !read
+}
+
+// checkWarmup wants updates to be left at the full learning rate.
+func (p *parser) checkWarmup() {
+	warmup, steps := p.axes["warmup"], p.axes["steps"]
+	if len(steps.Values) == 0 {
 		return
 	}
-	views, given := p.axes["augmult"]
-	if !given || !slices.ContainsFunc(views.Values, func(v any) bool { return v != 0 }) {
-		p.complain(augment.places[0], "%s: %s has no effect while augmult is 0; set augmult to 1 or more, or leave augment out", p.pathOf("augment"), show(augment.Values[0]))
+	least := steps.Values[0].(int)
+	for _, v := range steps.Values {
+		least = min(least, v.(int))
+	}
+	for i, v := range warmup.Values {
+		if v.(int) >= least && v.(int) > 0 {
+			p.complain(warmup.places[i], "%s: %d updates of warm-up leave none of the %d of steps at the full learning rate; it is less than every value of steps",
+				p.pathOf("warmup"), v, least)
+		}
 	}
 }
 
@@ -151,6 +186,7 @@ func (p *parser) assemble() {
 			p.add(p.axes[name])
 		}
 	}
+	s.link()
 	if p.size() {
 		p.filter()
 	}

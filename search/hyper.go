@@ -14,7 +14,24 @@ type hyper struct {
 	def
 	symbol string // in labels, "K=16"
 	put    func(*sweep.Params, any)
+	with   with // when it has an effect; always, if zero
+	later  bool // sweeps had IDs before it: at its default it is not part of them
 }
+
+// A with says that a hyper-parameter counts only beside some values of another.
+type with struct {
+	name  string         // of the other, which comes first in grid order
+	holds func(any) bool // whether it counts beside this value
+	unmet string         // "augmult is 0"
+	do    string         // "set augmult to 1 or more"
+}
+
+// views is the condition of augment, sgd that of momentum, and so on.
+var (
+	views = with{"augmult", func(v any) bool { return v.(int) > 0 }, "augmult is 0", "set augmult to 1 or more"}
+	sgd   = with{"optimizer", func(v any) bool { return v == "sgd" }, "optimizer is adam", "set optimizer to sgd"}
+	adam  = with{"optimizer", func(v any) bool { return v == "adam" }, "optimizer is sgd", "set optimizer to adam"}
+)
 
 // hypers are the built-in hyper-parameters in grid order, slowest first.
 var hypers = []hyper{
@@ -52,7 +69,7 @@ var hypers = []hyper{
 			fallback: string(sweep.CropFlip),
 			doc:      "how a view is drawn: mirrored, cropped from a 4-pixel mirror padding, or both; nothing where augmult is 0",
 		},
-		symbol: "augment", put: putAugment,
+		symbol: "augment", with: views, put: func(p *sweep.Params, v any) { p.Augment = sweep.Augmentation(v.(string)) },
 	},
 	{
 		def: def{
@@ -68,13 +85,70 @@ var hypers = []hyper{
 		},
 		symbol: "μ", put: func(p *sweep.Params, v any) { p.EMA = v.(float64) },
 	},
+	{
+		def: def{
+			name: "optimizer", kind: choice, choices: []string{"sgd", "adam"}, fallback: "sgd",
+			doc: "the rule by which noisy gradients move weights; none changes what a trial costs",
+		},
+		symbol: "optimizer", later: true, put: func(p *sweep.Params, v any) { p.Optimizer = sweep.Optimizer(unless("sgd", v)) },
+	},
+	{
+		def: def{
+			name: "momentum", kind: number, limits: belowFrom(0, 1), fallback: "0",
+			doc: "share of SGD's last step in the next; a gradient moves weights by η/(1 - momentum) in all",
+		},
+		symbol: "m", with: sgd, later: true, put: func(p *sweep.Params, v any) { p.Momentum = v.(float64) },
+	},
+	{
+		def: def{
+			name: "beta1", kind: number, limits: belowFrom(0, 1), fallback: "0.9",
+			doc: "β₁ of Adam, the decay of the mean of gradients",
+		},
+		symbol: "β₁", with: adam, later: true, put: func(p *sweep.Params, v any) { p.Beta1 = v.(float64) },
+	},
+	{
+		def: def{
+			name: "beta2", kind: number, limits: belowFrom(0, 1), fallback: "0.999",
+			doc: "β₂ of Adam, the decay of the mean of their squares, noise included",
+		},
+		symbol: "β₂", with: adam, later: true, put: func(p *sweep.Params, v any) { p.Beta2 = v.(float64) },
+	},
+	{
+		def: def{
+			name: "adam_eps", kind: number, limits: above(0), fallback: "1e-8",
+			doc: "added to the root of Adam's mean square, which the noise keeps near σ/batch_size; has nothing to do with epsilon",
+		},
+		symbol: "adam_eps", with: adam, later: true, put: func(p *sweep.Params, v any) { p.AdamEps = v.(float64) },
+	},
+	{
+		def: def{
+			name: "weight_decay", kind: number, limits: atLeast(0), fallback: "0",
+			doc: "λ: each update takes η·λ of every weight from it, whatever the gradient (decoupled, as in AdamW)",
+		},
+		symbol: "λ", later: true, put: func(p *sweep.Params, v any) { p.WeightDecay = v.(float64) },
+	},
+	{
+		def: def{
+			name: "schedule", kind: choice, choices: []string{"constant", string(sweep.Linear), string(sweep.Cosine)}, fallback: "constant",
+			doc: "how the learning rate falls after the warm-up: not, evenly, or by half a cosine; the last update's is not 0",
+		},
+		symbol: "schedule", later: true, put: func(p *sweep.Params, v any) { p.Schedule = sweep.Schedule(unless("constant", v)) },
+	},
+	{
+		def: def{
+			name: "warmup", kind: integer, unit: "updates", limits: between(0, 1e9), fallback: "0",
+			doc: "updates over which the learning rate rises evenly to learning_rate; fewer than steps",
+		},
+		symbol: "warmup", later: true, put: func(p *sweep.Params, v any) { p.Warmup = v.(int) },
+	},
 }
 
-// putAugment comes after augmult in grid order, so that p.AugMult is known.
-func putAugment(p *sweep.Params, v any) {
-	if p.AugMult > 0 {
-		p.Augment = sweep.Augmentation(v.(string))
+// unless is v, or "" where v is the value that trials leave out.
+func unless(left string, v any) string {
+	if v == left {
+		return ""
 	}
+	return v.(string)
 }
 
 // noises are the two ways to say how much noise a trial gets.

@@ -44,6 +44,9 @@ func (s *Sweep) ID() sweep.SweepID {
 		c.Trainer = &trainerContent{s.Trainer.Command, s.Trainer.SHA256}
 	}
 	for _, a := range s.axes {
+		if h := hyperNamed(a.Name); h.later && len(a.Values) == 1 && a.Values[0] == fallback(h.def) {
+			continue
+		}
 		for _, v := range a.Values {
 			c.Axes[a.Name] = append(c.Axes[a.Name], show(v))
 		}

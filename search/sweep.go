@@ -31,12 +31,14 @@ type Sweep struct {
 	Run        Run
 	Text       string // the file as given
 
-	file     string
-	axes     []Axis                     // all that decides a point, one value or more each, slowest first
-	puts     []func(*sweep.Params, any) // puts[i] gives a trial its value of axes[i]
-	filter   *vm.Program
-	filterAt place
-	points   int // points of the grid that pass Where
+	file      string
+	axes      []Axis                     // all that decides a point, one value or more each, slowest first
+	puts      []func(*sweep.Params, any) // puts[i] gives a trial its value of axes[i]
+	effects   []effect                   // effects[i] says when axes[i] counts
+	sometimes []int                      // the axes of several values that do not always count
+	filter    *vm.Program
+	filterAt  place
+	points    int // points of the grid that pass Where
 }
 
 // A Trainer is an external program that trains.

@@ -66,7 +66,9 @@ func (s *Sweep) params(at []int) sweep.Params {
 		p.Trainer = "sha256:" + s.Trainer.SHA256
 	}
 	for i, a := range s.axes {
-		s.puts[i](&p, a.Values[at[i]])
+		if s.effects[i].here(at) {
+			s.puts[i](&p, a.Values[at[i]])
+		}
 	}
 	return p
 }

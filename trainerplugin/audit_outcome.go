@@ -56,7 +56,7 @@ func isDigest(s string) bool {
 }
 
 func checkDescription(d Description) error {
-	names := slices.Concat([]string{d.Name, d.Version}, d.Devices, d.Models, d.Datasets)
+	names := slices.Concat([]string{d.Name, d.Version}, d.Devices, d.Models, d.Datasets, d.Extras)
 	for _, p := range d.Parameters {
 		names = append(names, p.Name)
 	}

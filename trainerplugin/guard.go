@@ -59,6 +59,15 @@ func (g *guard) Describe(ctx context.Context) (Description, error) {
 }
 
 func (g *guard) Check(ctx context.Context, j Job) (Estimate, error) {
+	if len(extrasOf(j.Params)) > 0 {
+		desc, err := g.Describe(ctx)
+		if err == nil {
+			err = desc.honours(j.Params)
+		}
+		if err != nil {
+			return Estimate{}, err
+		}
+	}
 	e, err := answer(ctx, g.limits.Silence, "Check", func(ctx context.Context) (Estimate, error) {
 		return g.inner.Check(ctx, j)
 	})
@@ -101,6 +110,9 @@ func answer[T any](ctx context.Context, limit time.Duration, name string, f func
 func (g *guard) Train(ctx context.Context, j Job, report func(Event) error) (sweep.Outcome, error) {
 	desc, err := g.Describe(ctx)
 	if err != nil {
+		return sweep.Outcome{}, err
+	}
+	if err := desc.honours(j.Params); err != nil {
 		return sweep.Outcome{}, err
 	}
 	inner, cancel := context.WithCancelCause(ctx)

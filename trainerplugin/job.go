@@ -12,12 +12,7 @@ import (
 // it checks itself. The error wraps [ErrRefused].
 func (j Job) Validate() error {
 	p := j.Params
-	for _, c := range []struct {
-		ok     bool
-		name   string
-		value  any
-		remedy string
-	}{
+	for _, c := range append(optimizerRules(p), []rule{
 		{p.Steps >= 1, "steps", p.Steps, "at least 1"},
 		{p.Data.Train >= 1, "data.train", p.Data.Train, "at least 1 example"},
 		{p.Data.Validation >= 0, "data.validation", p.Data.Validation, "at least 0 examples"},
@@ -31,12 +26,38 @@ func (j Job) Validate() error {
 		{p.NoiseFrom == sweep.Secure || p.NoiseFrom == sweep.Seeded, "noise", p.NoiseFrom, "secure or seeded"},
 		{p.Seed < 1<<53, "seed", p.Seed, "below 2^53"},
 		{j.Threads >= 1, "threads", j.Threads, "at least 1"},
-	} {
+	}...) {
 		if !c.ok {
 			return fmt.Errorf("%w: %s is %v; it must be %s", ErrRefused, c.name, c.value, c.remedy)
 		}
 	}
 	return nil
+}
+
+// A rule is what must hold of one field.
+type rule struct {
+	ok     bool
+	name   string
+	value  any
+	remedy string
+}
+
+// optimizerRules are those of the fields that say how an update follows from a
+// noisy gradient. A field of the other optimizer is 0, so that one trial has
+// one name.
+func optimizerRules(p sweep.Params) []rule {
+	adam := p.Optimizer == sweep.Adam
+	return []rule{
+		{adam || p.Optimizer == sweep.SGD, "optimizer", p.Optimizer, `"", which is SGD, or adam`},
+		{p.Momentum >= 0 && p.Momentum < 1, "momentum", p.Momentum, "at least 0 and below 1"},
+		{!adam || p.Momentum == 0, "momentum", p.Momentum, "0 with adam, which has beta1"},
+		{p.Beta1 >= 0 && p.Beta1 < 1 && (adam || p.Beta1 == 0), "beta1", p.Beta1, "at least 0 and below 1 with adam, and 0 without"},
+		{p.Beta2 >= 0 && p.Beta2 < 1 && (adam || p.Beta2 == 0), "beta2", p.Beta2, "at least 0 and below 1 with adam, and 0 without"},
+		{adam == (p.AdamEps > 0) && finite(p.AdamEps), "adam_eps", p.AdamEps, "above 0 with adam, and 0 without"},
+		{p.WeightDecay >= 0 && finite(p.WeightDecay), "weight_decay", p.WeightDecay, "at least 0"},
+		{p.Schedule == sweep.Constant || p.Schedule == sweep.Linear || p.Schedule == sweep.Cosine, "schedule", p.Schedule, `"", which is constant, linear or cosine`},
+		{p.Warmup >= 0 && p.Warmup < max(1, p.Steps), "warmup", p.Warmup, "at least 0 and below steps"},
+	}
 }
 
 func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }

@@ -73,6 +73,7 @@ type Description struct {
 	Models     []string    // names that Params.Model may take; none means any
 	Datasets   []string    // names that Data.Name may take; none means any
 	Parameters []Parameter // its own hyper-parameters, beyond those of [sweep.Params]
+	Extras     []string    // which of [Extras] it honours
 }
 
 // A Parameter is a hyper-parameter that only this trainer knows; trials give it

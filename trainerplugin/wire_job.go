@@ -64,6 +64,14 @@ func paramsToWire(p sweep.Params) *pb.Params {
 		Noise:           string(p.NoiseFrom),
 		Seed:            p.Seed,
 		Options:         p.Options,
+		Optimizer:       string(p.Optimizer),
+		Momentum:        p.Momentum,
+		Beta1:           p.Beta1,
+		Beta2:           p.Beta2,
+		AdamEps:         p.AdamEps,
+		WeightDecay:     p.WeightDecay,
+		Schedule:        string(p.Schedule),
+		Warmup:          int64(p.Warmup),
 	}
 }
 
@@ -87,5 +95,14 @@ func paramsFromWire(p *pb.Params) sweep.Params {
 		NoiseFrom: sweep.NoiseSource(p.GetNoise()),
 		Seed:      p.GetSeed(),
 		Options:   p.GetOptions(),
+
+		Optimizer:   sweep.Optimizer(p.GetOptimizer()),
+		Momentum:    p.GetMomentum(),
+		Beta1:       p.GetBeta1(),
+		Beta2:       p.GetBeta2(),
+		AdamEps:     p.GetAdamEps(),
+		WeightDecay: p.GetWeightDecay(),
+		Schedule:    sweep.Schedule(p.GetSchedule()),
+		Warmup:      int(p.GetWarmup()),
 	}
 }

@@ -12,6 +12,7 @@ func descriptionToWire(d Description) *pb.DescribeReply {
 		Devices:  d.Devices,
 		Models:   d.Models,
 		Datasets: d.Datasets,
+		Extras:   d.Extras,
 	}
 	for _, p := range d.Parameters {
 		reply.Parameters = append(reply.Parameters, &pb.Parameter{
@@ -33,6 +34,7 @@ func descriptionFromWire(d *pb.DescribeReply) Description {
 		Devices:  d.GetDevices(),
 		Models:   d.GetModels(),
 		Datasets: d.GetDatasets(),
+		Extras:   d.GetExtras(),
 	}
 	for _, p := range d.GetParameters() {
 		desc.Parameters = append(desc.Parameters, Parameter{

@@ -51,7 +51,7 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 		return setup{}, refuse("model: %w", err)
 	}
 	s.estimate = trainerplugin.Estimate{
-		MemoryBytes:   peakBytes(d.MemoryBytes + dpsgd.MemoryBytes(d.Parameters, j.Threads) + dataBytes(set)),
+		MemoryBytes:   peakBytes(d.MemoryBytes + dpsgd.MemoryBytes(p, d.Parameters, j.Threads) + dataBytes(set)),
 		Parameters:    d.Parameters,
 		ExampleFLOP:   d.ExampleFLOP,
 		Microbatch:    d.Microbatch,

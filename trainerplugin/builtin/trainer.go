@@ -46,6 +46,7 @@ func describe() trainerplugin.Description {
 		Devices:  []string{"cpu"},
 		Models:   model.Names(),
 		Datasets: append(dataset.Names(), "folder:NAME"),
+		Extras:   trainerplugin.Extras,
 	}
 }
 

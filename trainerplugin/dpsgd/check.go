@@ -14,7 +14,7 @@ import (
 // engine. The error names every parameter that is out of range and wraps
 // [trainerplugin.ErrRefused].
 func Check(p sweep.Params) error {
-	wrong := slices.Concat(checkCounts(p), checkReals(p), checkViews(p), checkNoiseSource(p))
+	wrong := slices.Concat(checkCounts(p), checkReals(p), checkViews(p), checkNoiseSource(p), checkOptimizer(p))
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w: %s", trainerplugin.ErrRefused, strings.Join(wrong, "; "))
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 
 	"sweep"
 )
@@ -16,7 +17,8 @@ import (
 // FORMAT.md draws the file byte by byte.
 const (
 	magic         = "sweepckp"
-	formatVersion = 1
+	formatVersion = 2
+	oldestVersion = 1       // has no moments; its trials had none
 	maxHeader     = 1 << 20 // bytes of JSON; a network of a thousand tensors needs 50 kB
 )
 
@@ -24,9 +26,10 @@ const (
 // another identity is of no use, whole as it may be.
 type identity struct {
 	Trial   sweep.TrialID `json:"trial"`
-	Params  string        `json:"params"`  // digest of the trial's Params, in hex
-	Data    string        `json:"data"`    // digest of the examples, labels and split
-	Tensors []Tensor      `json:"tensors"` // the engine's layout
+	Params  string        `json:"params"`            // digest of the trial's Params, in hex
+	Data    string        `json:"data"`              // digest of the examples, labels and split
+	Tensors []Tensor      `json:"tensors"`           // the engine's layout
+	Moments []string      `json:"moments,omitempty"` // what the optimizer keeps of each weight
 }
 
 // header is what a checkpoint says before its secret and its tensors.
@@ -54,11 +57,11 @@ func encode(w io.Writer, id identity, s *state) (digest string, err error) {
 	binary.LittleEndian.PutUint32(start[8:], formatVersion)
 	binary.LittleEndian.PutUint32(start[12:], uint32(len(text)))
 	start = append(append(start, text...), s.secret.bytes()...)
-	start = binary.LittleEndian.AppendUint64(start, uint64(safetensorsSize(id.Tensors)))
+	start = binary.LittleEndian.AppendUint64(start, uint64(safetensorsSize(id)))
 	if _, err := out.Write(start); err != nil {
 		return "", err
 	}
-	if err := writeSafetensors(out, id.Tensors, s); err != nil {
+	if err := writeSafetensors(out, id, s); err != nil {
 		return "", err
 	}
 	if _, err := out.Write(h.Sum(nil)); err != nil {
@@ -108,7 +111,7 @@ func decode(r io.Reader, id identity) (*state, error) {
 	if err := binary.Read(r, binary.LittleEndian, &size); err != nil {
 		return nil, fmt.Errorf("read length of tensors: %w", err)
 	}
-	if want := safetensorsSize(id.Tensors); size != uint64(want) {
+	if want := safetensorsSize(id); size != uint64(want) {
 		return nil, fmt.Errorf("tensors have %d bytes; this model's have %d", size, want)
 	}
 	n := 0
@@ -116,7 +119,11 @@ func decode(r io.Reader, id identity) (*state, error) {
 		n += t.Size()
 	}
 	s.weights, s.ema = make([]float32, n), make([]float64, n)
-	return s, readSafetensors(r, id.Tensors, s)
+	s.moments = make([][]float32, len(id.Moments))
+	for i := range s.moments {
+		s.moments[i] = make([]float32, n)
+	}
+	return s, readSafetensors(r, id, s)
 }
 
 // readHeader reads up to the secret.
@@ -128,8 +135,8 @@ func readHeader(r io.Reader) (h header, err error) {
 	if string(start[:8]) != magic {
 		return h, errors.New("it does not begin like a checkpoint")
 	}
-	if v := binary.LittleEndian.Uint32(start[8:]); v != formatVersion {
-		return h, fmt.Errorf("format version is %d; this program reads %d", v, formatVersion)
+	if v := binary.LittleEndian.Uint32(start[8:]); v < oldestVersion || v > formatVersion {
+		return h, fmt.Errorf("format version is %d; this program reads %d to %d", v, oldestVersion, formatVersion)
 	}
 	length := binary.LittleEndian.Uint32(start[12:])
 	if length > maxHeader {
@@ -156,6 +163,8 @@ func (id identity) compare(got identity) error {
 		return fmt.Errorf("it was trained on data with digest %.80q, and the data now have %q", got.Data, id.Data)
 	case !reflect.DeepEqual(got.Tensors, id.Tensors):
 		return errors.New("its model has another layout of weights")
+	case !slices.Equal(got.Moments, id.Moments):
+		return fmt.Errorf("its optimizer kept %.80q, and this one keeps %q", got.Moments, id.Moments)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func TestCheckpointFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(file[:8]) != "sweepckp" || binary.LittleEndian.Uint32(file[8:]) != 1 {
+	if string(file[:8]) != "sweepckp" || binary.LittleEndian.Uint32(file[8:]) != 2 {
 		t.Errorf("begins %q", file[:12])
 	}
 	at := 16 + int(binary.LittleEndian.Uint32(file[12:]))
@@ -66,6 +66,26 @@ func TestCheckpointFile(t *testing.T) {
 	want := trainerplugin.Checkpoint{Step: 4, File: "step-000000004.ckpt", Digest: "sha256:" + hex.EncodeToString(whole[:]), Bytes: int64(len(file))}
 	if got := events[len(events)-1]; got != want {
 		t.Errorf("reported %+v, want %+v", got, want)
+	}
+}
+
+// A trial whose optimizer keeps moments has them beside its weights.
+func TestMomentsAreInTheFile(t *testing.T) {
+	j := job(t, func(j *trainerplugin.Job) { j.Params.Momentum = 0.9 })
+	stopAt(t, j, 4)
+	l := opened(t, j, blobs())
+	file, err := os.ReadFile(filepath.Join(j.Dir, "step-000000004.ckpt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := len(file) - 32 // the last block is that of the last moment's last tensor, b
+	for i, want := range l.moments[0][18:] {
+		if got := math.Float32frombits(binary.LittleEndian.Uint32(file[end-4*(3-i):])); got != want || want == 0 {
+			t.Errorf("element %d of momentum/b is %v in the file, and %v", i, got, want)
+		}
+	}
+	if !bytes.Contains(file, []byte(`"momentum/b":{"dtype":"F32","shape":[3],"data_offsets":[324,336]}`)) {
+		t.Errorf("no entry for momentum/b")
 	}
 }
 
@@ -169,8 +189,9 @@ func TestSecureTrialsSaveTheirSecretFirst(t *testing.T) {
 
 // encoded returns a checkpoint and the identity it belongs to.
 func encoded(t testing.TB) ([]byte, identity) {
-	id := identity{"trial", "params", "sha256:data", small.Tensors()}
-	s := newState(sweep.Params{NoiseFrom: sweep.Seeded, Seed: 1}, small)
+	p := sweep.Params{NoiseFrom: sweep.Seeded, Seed: 1, Optimizer: sweep.Adam}
+	id := identity{"trial", "params", "sha256:data", small.Tensors(), momentNames(p)}
+	s := newState(p, small)
 	s.step = 5
 	var buf bytes.Buffer
 	if _, err := encode(&buf, id, s); err != nil {

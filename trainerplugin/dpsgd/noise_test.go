@@ -2,8 +2,11 @@ package dpsgd
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"testing"
+
+	"sweep"
 )
 
 // Statistical tests run on fixed keys and so always end alike. Each bound is
@@ -124,22 +127,21 @@ func TestNoiseInPieces(t *testing.T) {
 // Weights that fill many chunks, updated by different numbers of threads.
 func TestUpdateIsTheSameOnAnyThreads(t *testing.T) {
 	const n = 10*chunk + 7
-	var want []float32
-	var wantEMA []float64
+	p := sweep.Params{Batch: 10, Noise: 2, LearnRate: 0.5, EMA: 0.1, Optimizer: sweep.Adam, Beta1: 0.9, Beta2: 0.99, AdamEps: 1e-8}
+	var want *state
 	for _, threads := range []int{1, 2, 7, 100} {
-		sum, weights, ema := make([]float32, n), make([]float32, n), make([]float64, n)
+		sum := make([]float32, n)
+		s := &state{weights: make([]float32, n), ema: make([]float64, n), moments: newMoments(p, n)}
 		for j := range sum {
-			sum[j], weights[j] = float32(j%17)/17, float32(j%13)/13
+			sum[j], s.weights[j] = float32(j%17)/17, float32(j%13)/13
 		}
-		u := update{batch: 10, noise: 2, learnRate: 0.5, decay: 0.9, threads: threads}
-		z := newGenerator(zeroSecret().key(forNoise, 1))
-		if !u.apply(sum, weights, ema, z) {
+		if !newUpdate(p, 1, threads).apply(sum, s, newGenerator(zeroSecret().key(forNoise, 1))) {
 			t.Fatal("not finite")
 		}
 		if want == nil {
-			want, wantEMA = weights, ema
+			want = s
 		}
-		if !slices.Equal(weights, want) || !slices.Equal(ema, wantEMA) {
+		if !reflect.DeepEqual(s, want) {
 			t.Errorf("%d threads differ from 1", threads)
 		}
 	}
@@ -157,9 +159,17 @@ func BenchmarkNoise(b *testing.B) {
 // An update of WRN-16-4's 2.75 million weights.
 func BenchmarkUpdate(b *testing.B) {
 	const n = 2753818
-	sum, weights, ema := make([]float32, n), make([]float32, n), make([]float64, n)
-	u := update{batch: 4096, noise: 3, learnRate: 4, decay: 0.999, threads: 2}
-	for b.Loop() {
-		u.apply(sum, weights, ema, newGenerator(make([]byte, 32)))
+	for name, p := range map[string]sweep.Params{
+		"sgd":  {},
+		"adam": {Optimizer: sweep.Adam, Beta1: 0.9, Beta2: 0.999, AdamEps: 1e-8},
+	} {
+		b.Run(name, func(b *testing.B) {
+			p.Batch, p.Noise, p.LearnRate, p.EMA = 4096, 3, 4, 0.999
+			s := &state{weights: make([]float32, n), ema: make([]float64, n), moments: newMoments(p, n)}
+			sum := make([]float32, n)
+			for b.Loop() {
+				newUpdate(p, 1, 2).apply(sum, s, newGenerator(make([]byte, 32)))
+			}
+		})
 	}
 }

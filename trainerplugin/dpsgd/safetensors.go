@@ -13,8 +13,9 @@ import (
 // Checkpoints hold weights and averages in the safetensors format
 // (https://github.com/huggingface/safetensors): 8 bytes of little-endian header
 // length, a JSON header, the numbers. First the averages as float64 under
-// "ema/…", then the weights as float32 under "weights/…", each in the engine's
-// order, so that every tensor lies at a multiple of its element's size.
+// "ema/…", then as float32 the weights under "weights/…" and what the optimizer
+// keeps under its names, each in the engine's order, so that every tensor lies
+// at a multiple of its element's size.
 
 // A safetensor is one entry of the header.
 type safetensor struct {
@@ -25,10 +26,10 @@ type safetensor struct {
 
 // safetensorsHeader is the length and the JSON header for a layout. There is one
 // for each layout, so a reader compares it and need not interpret it.
-func safetensorsHeader(tensors []Tensor) []byte {
+func safetensorsHeader(id identity) []byte {
 	entries, offset := make(map[string]safetensor), 0
 	add := func(prefix, dtype string, width int) {
-		for _, t := range tensors {
+		for _, t := range id.Tensors {
 			end := offset + width*t.Size()
 			shape := slices.Concat([]int{}, t.Shape) // a scalar's shape is [], never null
 			entries[prefix+t.Name] = safetensor{dtype, shape, [2]int{offset, end}}
@@ -37,6 +38,9 @@ func safetensorsHeader(tensors []Tensor) []byte {
 	}
 	add("ema/", "F64", 8)
 	add("weights/", "F32", 4)
+	for _, name := range id.Moments {
+		add(name+"/", "F32", 4)
+	}
 	text, err := json.Marshal(entries)
 	if err != nil {
 		panic(fmt.Sprintf("dpsgd: safetensors header: %v", err)) // strings and integers have a JSON form
@@ -51,16 +55,16 @@ func padTo8(text []byte) []byte {
 }
 
 // safetensorsSize is the length of a whole safetensors part, in bytes.
-func safetensorsSize(tensors []Tensor) int64 {
-	size := int64(len(safetensorsHeader(tensors)))
-	for _, t := range tensors {
-		size += 12 * int64(t.Size())
+func safetensorsSize(id identity) int64 {
+	size := int64(len(safetensorsHeader(id)))
+	for _, t := range id.Tensors {
+		size += int64(8+4+4*len(id.Moments)) * int64(t.Size())
 	}
 	return size
 }
 
-func writeSafetensors(w io.Writer, tensors []Tensor, s *state) error {
-	if _, err := w.Write(safetensorsHeader(tensors)); err != nil {
+func writeSafetensors(w io.Writer, id identity, s *state) error {
+	if _, err := w.Write(safetensorsHeader(id)); err != nil {
 		return err
 	}
 	err := writeFloats(w, s.ema, func(b []byte, x float64) []byte {
@@ -69,14 +73,24 @@ func writeSafetensors(w io.Writer, tensors []Tensor, s *state) error {
 	if err != nil {
 		return err
 	}
-	return writeFloats(w, s.weights, func(b []byte, x float32) []byte {
+	for _, values := range slices.Concat([][]float32{s.weights}, s.moments) {
+		if err := writeFloat32s(w, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFloat32s writes values in little-endian order.
+func writeFloat32s(w io.Writer, values []float32) error {
+	return writeFloats(w, values, func(b []byte, x float32) []byte {
 		return binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 	})
 }
 
-// readSafetensors fills s.ema and s.weights, whose lengths the layout gives.
-func readSafetensors(r io.Reader, tensors []Tensor, s *state) error {
-	want := safetensorsHeader(tensors)
+// readSafetensors fills s's numbers, whose lengths the layout gives.
+func readSafetensors(r io.Reader, id identity, s *state) error {
+	want := safetensorsHeader(id)
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(r, got); err != nil {
 		return fmt.Errorf("read tensor header: %w", err)
@@ -90,11 +104,13 @@ func readSafetensors(r io.Reader, tensors []Tensor, s *state) error {
 	if err != nil {
 		return fmt.Errorf("read averaged weights: %w", err)
 	}
-	err = readFloats(r, s.weights, 4, func(b []byte) float32 {
-		return math.Float32frombits(binary.LittleEndian.Uint32(b))
-	})
-	if err != nil {
-		return fmt.Errorf("read weights: %w", err)
+	for i, values := range slices.Concat([][]float32{s.weights}, s.moments) {
+		err = readFloats(r, values, 4, func(b []byte) float32 {
+			return math.Float32frombits(binary.LittleEndian.Uint32(b))
+		})
+		if err != nil {
+			return fmt.Errorf("read %s: %w", slices.Concat([]string{"weights"}, id.Moments)[i], err)
+		}
 	}
 	return nil
 }

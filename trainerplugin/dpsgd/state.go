@@ -2,12 +2,10 @@ package dpsgd
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
-	"math"
 	"slices"
 
 	"sweep"
@@ -20,9 +18,10 @@ type state struct {
 	step      int // updates made
 	secret    secret
 	weights   []float32
-	ema       []float64 // in float64: at μ = 0.99999 a float32 would lose small changes for ever
-	nonFinite int64     // per-example gradients counted as zero
-	seconds   float64   // spent training, over all attempts that led here
+	ema       []float64   // in float64: at μ = 0.99999 a float32 would lose small changes for ever
+	moments   [][]float32 // what the optimizer keeps, by momentNames
+	nonFinite int64       // per-example gradients counted as zero
+	seconds   float64     // spent training, over all attempts that led here
 }
 
 // newState is where a trial with parameters p starts.
@@ -32,7 +31,16 @@ func newState(p sweep.Params, e Engine) *state {
 	for j, w := range weights {
 		ema[j] = float64(w)
 	}
-	return &state{secret: newSecret(p), weights: weights, ema: ema}
+	return &state{secret: newSecret(p), weights: weights, ema: ema, moments: newMoments(p, len(weights))}
+}
+
+// newMoments are n zeros for each of p's moments.
+func newMoments(p sweep.Params, n int) [][]float32 {
+	moments := make([][]float32, len(momentNames(p)))
+	for i := range moments {
+		moments[i] = make([]float32, n)
+	}
+	return moments
 }
 
 // averaged is the moving average as an engine takes it.
@@ -47,9 +55,7 @@ func (s *state) averaged() []float32 {
 // weightsDigest is the SHA-256 of weights as little-endian float32.
 func weightsDigest(weights []float32) string {
 	h := sha256.New()
-	_ = writeFloats(h, weights, func(b []byte, w float32) []byte { // a hash takes all
-		return binary.LittleEndian.AppendUint32(b, math.Float32bits(w))
-	})
+	_ = writeFloat32s(h, weights) // a hash takes all
 	return digestString(h)
 }
 
@@ -87,9 +93,11 @@ func checkLayout(tensors []Tensor, n int) error {
 	return nil
 }
 
-// MemoryBytes is what the loop allocates for a model with the given number of
-// weights: weights, their sum of gradients, the average and a rounded copy of
-// it to evaluate, and each thread's noise.
-func MemoryBytes(parameters int64, threads int) int64 {
-	return parameters*(4+4+8+4) + int64(threads)*chunk*(8+noiseBytes)
+// MemoryBytes is what the loop allocates for a trial of p and a model with the
+// given number of weights: weights, their sum of gradients, the average and a
+// rounded copy of it to evaluate, what the optimizer keeps, and each thread's
+// noise.
+func MemoryBytes(p sweep.Params, parameters int64, threads int) int64 {
+	perWeight := int64(4 + 4 + 8 + 4 + 4*len(momentNames(p)))
+	return parameters*perWeight + int64(threads)*chunk*(8+noiseBytes)
 }

@@ -21,12 +21,9 @@ func (l *loop) update(ctx context.Context) (trainerplugin.Progress, error) {
 		return trainerplugin.Progress{}, fmt.Errorf("step %d: %w", t, err)
 	}
 	m := measure(stats, p.Clip)
-	m.Step, m.LearnRate, m.SignalToNoise = t, p.LearnRate, signalToNoise(l.sum, p.Noise)
-	u := update{
-		batch: float64(p.Batch), noise: p.Noise, learnRate: p.LearnRate,
-		decay: warmDecay(p.EMA, t), threads: max(1, l.job.Threads),
-	}
-	if !u.apply(l.sum, l.weights, l.ema, newGenerator(l.secret.key(forNoise, t))) {
+	u := newUpdate(p, t, l.job.Threads)
+	m.Step, m.LearnRate, m.SignalToNoise = t, u.learnRate, signalToNoise(l.sum, u.noise)
+	if !u.apply(l.sum, l.state, newGenerator(l.secret.key(forNoise, t))) {
 		return m, fmt.Errorf("%w: step %d: %s", trainerplugin.ErrDiverged, t, firstNonFinite(l.engine.Tensors(), l.weights))
 	}
 	l.step = t
@@ -41,13 +38,13 @@ func (l *loop) update(ctx context.Context) (trainerplugin.Progress, error) {
 func firstNonFinite(tensors []Tensor, weights []float32) string {
 	for _, t := range tensors {
 		for i, w := range weights[:t.Size()] {
-			if x := float64(w); math.IsNaN(x) || math.IsInf(x, 0) {
-				return fmt.Sprintf("element %d of %s is %v; a smaller learning rate may help", i, t.Name, x)
+			if !isFinite(w) {
+				return fmt.Sprintf("element %d of %s is %v; a smaller learning rate may help", i, t.Name, w)
 			}
 		}
 		weights = weights[t.Size():]
 	}
-	return "a weight is not finite"
+	return "the optimizer's memory of the gradients is not finite"
 }
 
 // evaluate measures both sets of weights on the held-out examples and reports it.

@@ -27,9 +27,10 @@ type Data struct {
 // outcome lacks only the trainer's name. Each update is
 //
 //	G   = (1/B)·(Σ_i c_i + σ·N(0, I))
-//	w   ← w - η·G
+//	w   ← w - η_t·G
 //	ema ← μ_t·ema + (1-μ_t)·w,   μ_t = min(μ, (1+t)/(10+t))
 //
+// or what the optimizer of j.Params makes of G (see [sweep.Params]),
 // over a Poisson batch of rate B/N (paper, section 1), with c_i from
 // [Engine.ClippedSum] and t counted from 1. B is the nominal batch, never the
 // realised one, and an empty batch is a step like any other. Adding or
@@ -89,7 +90,7 @@ type loop struct {
 // open takes up the trial's last checkpoint, or starts afresh, and says so.
 func (l *loop) open() error {
 	p, tensors := l.job.Params, l.engine.Tensors()
-	id := identity{l.job.Trial, sweep.Digest("params", p), l.data.Digest, tensors}
+	id := identity{l.job.Trial, sweep.Digest("params", p), l.data.Digest, tensors, momentNames(p)}
 	var err error
 	if l.store, err = openStore(l.job.Dir, id, p.Steps); err != nil {
 		return err

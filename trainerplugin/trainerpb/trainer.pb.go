@@ -129,6 +129,7 @@ type DescribeReply struct {
 	Models        []string               `protobuf:"bytes,4,rep,name=models,proto3" json:"models,omitempty"`         // what Params.model may be; none means any
 	Datasets      []string               `protobuf:"bytes,5,rep,name=datasets,proto3" json:"datasets,omitempty"`     // what Data.name may be; none means any
 	Parameters    []*Parameter           `protobuf:"bytes,6,rep,name=parameters,proto3" json:"parameters,omitempty"` // its own, beyond those of Params
+	Extras        []string               `protobuf:"bytes,7,rep,name=extras,proto3" json:"extras,omitempty"`         // which of the extras of Params it honours, by their names there
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,6 +202,13 @@ func (x *DescribeReply) GetDatasets() []string {
 func (x *DescribeReply) GetParameters() []*Parameter {
 	if x != nil {
 		return x.Parameters
+	}
+	return nil
+}
+
+func (x *DescribeReply) GetExtras() []string {
+	if x != nil {
+		return x.Extras
 	}
 	return nil
 }
@@ -589,8 +597,17 @@ type Params struct {
 	Noise           string                 `protobuf:"bytes,12,opt,name=noise,proto3" json:"noise,omitempty"`                                                                               // "secure": keyed from the operating system, once per trial; "seeded": from seed
 	Seed            uint64                 `protobuf:"varint,13,opt,name=seed,proto3" json:"seed,omitempty"`                                                                                // of the initial weights and the views, and of all else where noise is "seeded"; below 2^53
 	Options         map[string]string      `protobuf:"bytes,14,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // this trainer's own hyper-parameters
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Extras: a trainer that does not name one in Describe is never given it.
+	Optimizer     string  `protobuf:"bytes,15,opt,name=optimizer,proto3" json:"optimizer,omitempty"`                          // "" is SGD; "adam"
+	Momentum      float64 `protobuf:"fixed64,16,opt,name=momentum,proto3" json:"momentum,omitempty"`                          // of SGD: share of the last step in the next; [0, 1)
+	Beta1         float64 `protobuf:"fixed64,17,opt,name=beta1,proto3" json:"beta1,omitempty"`                                // of Adam: decay of the mean of gradients; [0, 1)
+	Beta2         float64 `protobuf:"fixed64,18,opt,name=beta2,proto3" json:"beta2,omitempty"`                                // of Adam: decay of the mean of their squares; [0, 1)
+	AdamEps       float64 `protobuf:"fixed64,19,opt,name=adam_eps,json=adamEps,proto3" json:"adam_eps,omitempty"`             // of Adam: added to the root of the mean square; > 0
+	WeightDecay   float64 `protobuf:"fixed64,20,opt,name=weight_decay,json=weightDecay,proto3" json:"weight_decay,omitempty"` // λ: each update takes η·λ of a weight from it; ≥ 0
+	Schedule      string  `protobuf:"bytes,21,opt,name=schedule,proto3" json:"schedule,omitempty"`                            // of the learning rate after the warm-up: "" is constant; "linear", "cosine"
+	Warmup        int64   `protobuf:"varint,22,opt,name=warmup,proto3" json:"warmup,omitempty"`                               // updates over which the learning rate rises to learning_rate; 0 to steps - 1
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -719,6 +736,62 @@ func (x *Params) GetOptions() map[string]string {
 		return x.Options
 	}
 	return nil
+}
+
+func (x *Params) GetOptimizer() string {
+	if x != nil {
+		return x.Optimizer
+	}
+	return ""
+}
+
+func (x *Params) GetMomentum() float64 {
+	if x != nil {
+		return x.Momentum
+	}
+	return 0
+}
+
+func (x *Params) GetBeta1() float64 {
+	if x != nil {
+		return x.Beta1
+	}
+	return 0
+}
+
+func (x *Params) GetBeta2() float64 {
+	if x != nil {
+		return x.Beta2
+	}
+	return 0
+}
+
+func (x *Params) GetAdamEps() float64 {
+	if x != nil {
+		return x.AdamEps
+	}
+	return 0
+}
+
+func (x *Params) GetWeightDecay() float64 {
+	if x != nil {
+		return x.WeightDecay
+	}
+	return 0
+}
+
+func (x *Params) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
+func (x *Params) GetWarmup() int64 {
+	if x != nil {
+		return x.Warmup
+	}
+	return 0
 }
 
 // Data names the examples of a trial; train and validation come from the data
@@ -1597,7 +1670,7 @@ var File_trainer_proto protoreflect.FileDescriptor
 const file_trainer_proto_rawDesc = "" +
 	"\n" +
 	"\rtrainer.proto\x12\x10sweep.trainer.v1\x1a\x1egoogle/protobuf/duration.proto\"\x11\n" +
-	"\x0fDescribeRequest\"\xc8\x01\n" +
+	"\x0fDescribeRequest\"\xe0\x01\n" +
 	"\rDescribeReply\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -1606,7 +1679,8 @@ const file_trainer_proto_rawDesc = "" +
 	"\bdatasets\x18\x05 \x03(\tR\bdatasets\x12;\n" +
 	"\n" +
 	"parameters\x18\x06 \x03(\v2\x1b.sweep.trainer.v1.ParameterR\n" +
-	"parameters\"\x89\x01\n" +
+	"parameters\x12\x16\n" +
+	"\x06extras\x18\a \x03(\tR\x06extras\"\x89\x01\n" +
 	"\tParameter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03doc\x18\x02 \x01(\tR\x03doc\x12\x18\n" +
@@ -1640,7 +1714,7 @@ const file_trainer_proto_rawDesc = "" +
 	"\adevices\x18\x06 \x03(\tR\adevices\x12<\n" +
 	"\freport_every\x18\a \x01(\v2\x19.google.protobuf.DurationR\vreportEvery\x12%\n" +
 	"\x0eevaluate_every\x18\b \x01(\x03R\revaluateEvery\x12D\n" +
-	"\x10checkpoint_every\x18\t \x01(\v2\x19.google.protobuf.DurationR\x0fcheckpointEvery\"\xf3\x03\n" +
+	"\x10checkpoint_every\x18\t \x01(\v2\x19.google.protobuf.DurationR\x0fcheckpointEvery\"\xcb\x05\n" +
 	"\x06Params\x12\x18\n" +
 	"\atrainer\x18\x01 \x01(\tR\atrainer\x12*\n" +
 	"\x04data\x18\x02 \x01(\v2\x16.sweep.trainer.v1.DataR\x04data\x12\x14\n" +
@@ -1657,7 +1731,15 @@ const file_trainer_proto_rawDesc = "" +
 	"\x03ema\x18\v \x01(\x01R\x03ema\x12\x14\n" +
 	"\x05noise\x18\f \x01(\tR\x05noise\x12\x12\n" +
 	"\x04seed\x18\r \x01(\x04R\x04seed\x12?\n" +
-	"\aoptions\x18\x0e \x03(\v2%.sweep.trainer.v1.Params.OptionsEntryR\aoptions\x1a:\n" +
+	"\aoptions\x18\x0e \x03(\v2%.sweep.trainer.v1.Params.OptionsEntryR\aoptions\x12\x1c\n" +
+	"\toptimizer\x18\x0f \x01(\tR\toptimizer\x12\x1a\n" +
+	"\bmomentum\x18\x10 \x01(\x01R\bmomentum\x12\x14\n" +
+	"\x05beta1\x18\x11 \x01(\x01R\x05beta1\x12\x14\n" +
+	"\x05beta2\x18\x12 \x01(\x01R\x05beta2\x12\x19\n" +
+	"\badam_eps\x18\x13 \x01(\x01R\aadamEps\x12!\n" +
+	"\fweight_decay\x18\x14 \x01(\x01R\vweightDecay\x12\x1a\n" +
+	"\bschedule\x18\x15 \x01(\tR\bschedule\x12\x16\n" +
+	"\x06warmup\x18\x16 \x01(\x03R\x06warmup\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
