@@ -19,7 +19,7 @@ import (
 // graph's own cost does not count, few enough that they stay in the cache.
 const (
 	groupFloats = 1 << 21
-	groupImages = 16
+	groupImages = 32
 )
 
 // An Engine computes with one architecture on the CPU. It implements
