@@ -46,6 +46,10 @@ func Signal(ctx context.Context, c client.Client, id sweep.SweepID, signal strin
 
 // Cancel has every running trial write a checkpoint and end, then the sweep.
 func Cancel(ctx context.Context, c client.Client, id sweep.SweepID) error {
+	// The server takes a request to cancel what has ended, and does nothing.
+	if open, err := Running(ctx, c, id); err != nil || !open {
+		return errors.Join(err, fmt.Errorf("sweep %s: %w", id, ErrNotRunning))
+	}
 	return running(id, c.CancelWorkflow(ctx, string(id), ""))
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sweep"
+	"sweep/workflows/spool"
 )
 
 // Task queues. A record has a results queue of its own, since only the process
@@ -73,6 +74,7 @@ type SweepInput struct {
 	Parallel     int // trials in flight; 1 to MaxParallel
 	Priority     int // 1, the most urgent, to 5; 0 is the server's default
 	Attributes   bool
+	Spool        spool.Folder // where trials leave their files; workers must reach it under this name
 	Settings     Settings
 
 	Paused, Stopping bool
@@ -98,6 +100,7 @@ type TrialInput struct {
 	TrainQueue   string
 	Priority     int
 	Attributes   bool
+	Spool        spool.Folder
 	Settings     Settings
 }
 

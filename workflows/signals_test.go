@@ -39,7 +39,7 @@ func TestStopLetsRunningTrialsFinish(t *testing.T) {
 		return l.Record(ctx, ref, sweep.Outcome{})
 	})
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(SignalStop, nil) }, 90*time.Minute)
-	env.ExecuteWorkflow(SweepWorkflow, input(4))
+	env.ExecuteWorkflow(SweepWorkflow, l.input(4))
 	if err := env.GetWorkflowError(); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestPauseHoldsBackNewTrials(t *testing.T) {
 		}
 		env.SignalWorkflow(SignalResume, nil)
 	}, 10*time.Hour)
-	env.ExecuteWorkflow(SweepWorkflow, input(2))
+	env.ExecuteWorkflow(SweepWorkflow, l.input(2))
 	if want := []string{"running", "paused", "running"}; !slices.Equal(l.marks, want) {
 		t.Errorf("the record was told %v, want %v", l.marks, want)
 	}
@@ -86,7 +86,7 @@ func TestCancelLeavesTrialsStopped(t *testing.T) {
 		env.CancelWorkflow()
 		close(asked)
 	}, 50*time.Millisecond) // real time passes while activities run
-	env.ExecuteWorkflow(SweepWorkflow, input(3))
+	env.ExecuteWorkflow(SweepWorkflow, l.input(3))
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the sweep did not end")
 	}
@@ -109,7 +109,7 @@ func TestLostWorkerIsNoFaultOfTheTrial(t *testing.T) {
 	env.OnActivity("Record", anything, anything).Return(func(ctx context.Context, ref sweep.AttemptRef) error {
 		return l.Record(ctx, ref, sweep.Outcome{})
 	})
-	env.ExecuteWorkflow(SweepWorkflow, input(1))
+	env.ExecuteWorkflow(SweepWorkflow, l.input(1))
 	if l.state["t000"] != sweep.Completed || l.attempts["t000"] != 8 {
 		t.Errorf("%s after %d attempts; want completed after 8", l.state["t000"], l.attempts["t000"])
 	}
@@ -124,7 +124,7 @@ func TestTrialThatAnotherSweepRunsIsAwaited(t *testing.T) {
 	l := newLedger(1)
 	l.busy["t000"] = 5
 	env := suite(t, l, ok)
-	env.ExecuteWorkflow(SweepWorkflow, input(1))
+	env.ExecuteWorkflow(SweepWorkflow, l.input(1))
 	if l.attempts["t000"] != 1 || l.state["t000"] != sweep.Completed {
 		t.Errorf("%d attempts, %s; want 1, completed", l.attempts["t000"], l.state["t000"])
 	}
@@ -136,7 +136,7 @@ func TestLongSweepContinuesAsNew(t *testing.T) {
 	l := newLedger(5)
 	env := suite(t, l, ok)
 	env.SetCurrentHistoryLength(historyLimit + 1)
-	in := input(2)
+	in := l.input(2)
 	in.Skip = []sweep.TrialID{"t004"}
 	env.ExecuteWorkflow(SweepWorkflow, in)
 	var again *workflow.ContinueAsNewError

@@ -30,6 +30,7 @@ type ledger struct {
 	marks    []string
 	finished []bool // was it interrupted?
 	records  int
+	spool    spool.Folder
 	beats    func() error // what the server answers to heartbeats; nil is nothing
 }
 
@@ -168,9 +169,10 @@ func suite(t *testing.T, l *ledger, train func(context.Context, trainerplugin.Jo
 	env.RegisterWorkflow(SweepWorkflow)
 	env.RegisterWorkflow(TrialWorkflow)
 	dir := spool.Folder(t.TempDir())
+	l.spool = dir
 	env.RegisterActivity(&RecordActivities{Results: l, Spool: dir, Every: time.Millisecond})
 	env.RegisterActivity(&TrainActivities{
-		Devices: NewDevices(nil, 1), Spool: dir, Worker: "w",
+		Devices: NewDevices(nil, 1), Worker: "w",
 		Heart: func(context.Context, Beat) error { return l.heart() },
 		Launch: func(_ context.Context, _ Trainer, _ trainerplugin.Job, log io.Writer) (Launched, error) {
 			fmt.Fprintln(log, "hello from the trainer")
@@ -182,9 +184,9 @@ func suite(t *testing.T, l *ledger, train func(context.Context, trainerplugin.Jo
 	return env
 }
 
-func input(parallel int) SweepInput {
+func (l *ledger) input(parallel int) SweepInput {
 	return SweepInput{
-		Sweep: "s-1", ResultsQueue: "results", TrainQueue: "train", Parallel: parallel, Attributes: true,
+		Sweep: "s-1", ResultsQueue: "results", TrainQueue: "train", Parallel: parallel, Attributes: true, Spool: l.spool,
 		Settings: Settings{Retries: 2},
 	}
 }
@@ -204,7 +206,7 @@ func TestSweepRunsEveryTrialOnce(t *testing.T) {
 		mu.Unlock()
 		return nil
 	})
-	env.ExecuteWorkflow(SweepWorkflow, input(4))
+	env.ExecuteWorkflow(SweepWorkflow, l.input(4))
 	if err := env.GetWorkflowError(); err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +236,7 @@ func TestFailuresByClass(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLedger(1)
 			env := suite(t, l, func(context.Context, trainerplugin.Job) error { return c.err })
-			env.ExecuteWorkflow(TrialWorkflow, TrialInput{Sweep: "s-1", Candidate: sweep.Candidate{Trial: "t000"}, ResultsQueue: "r", TrainQueue: "t", Settings: Settings{Retries: 2}})
+			env.ExecuteWorkflow(TrialWorkflow, TrialInput{Sweep: "s-1", Candidate: sweep.Candidate{Trial: "t000"}, ResultsQueue: "r", TrainQueue: "t", Spool: l.spool, Settings: Settings{Retries: 2}})
 			if got := failureType(env.GetWorkflowError()); got != string(c.class) {
 				t.Errorf("workflow failed as %q, want %q", got, c.class)
 			}

@@ -52,7 +52,6 @@ type LaunchFunc func(ctx context.Context, t Trainer, j trainerplugin.Job, log io
 type TrainActivities struct {
 	Launch  LaunchFunc
 	Devices *Devices
-	Spool   spool.Folder
 	DataDir string
 	Worker  string // identity, for the record
 
@@ -64,6 +63,7 @@ type TrainActivities struct {
 type TrainInput struct {
 	Ref      sweep.AttemptRef
 	Params   sweep.Params
+	Spool    spool.Folder
 	Settings Settings
 }
 
@@ -129,12 +129,12 @@ func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(tra
 		return done, fmt.Errorf("%w: %w", trainerplugin.ErrRefused, err)
 	}
 	defer release()
-	report, err := a.Spool.Create(in.Ref, a.Worker)
+	report, err := in.Spool.Create(in.Ref, a.Worker)
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
-	log, err := a.Spool.CreateLog(in.Ref)
+	log, err := in.Spool.CreateLog(in.Ref)
 	if err != nil {
 		return done, err
 	}
@@ -156,7 +156,7 @@ func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(tra
 	if err != nil {
 		return done, err
 	}
-	return TrainDone{outcome.Steps, outcome.Accuracy}, a.Spool.WriteOutcome(in.Ref, outcome)
+	return TrainDone{outcome.Steps, outcome.Accuracy}, in.Spool.WriteOutcome(in.Ref, outcome)
 }
 
 func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job {
@@ -165,7 +165,7 @@ func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job
 		evaluate = (in.Params.Steps + 9) / 10
 	}
 	return trainerplugin.Job{
-		Trial: in.Ref.Trial, Params: in.Params, DataDir: a.DataDir, Dir: a.Spool.Trial(in.Ref.Trial),
+		Trial: in.Ref.Trial, Params: in.Params, DataDir: a.DataDir, Dir: in.Spool.Trial(in.Ref.Trial),
 		Threads: a.Devices.Threads(), Devices: devices,
 		ReportEvery: time.Second, EvaluateEvery: evaluate, CheckpointEvery: in.Settings.CheckpointEvery,
 	}

@@ -134,7 +134,7 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, p sweep.Par
 	})
 	var w *TrainActivities
 	var done TrainDone
-	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{Ref: ref, Params: p, Settings: t.in.Settings}).Get(ctx, &done)
+	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{Ref: ref, Params: p, Spool: t.in.Spool, Settings: t.in.Settings}).Get(ctx, &done)
 	return done, err
 }
 

@@ -20,7 +20,7 @@ name: crash
 data: {name: glyphs, train: 600, validation: 300}
 model: linear
 privacy: {epsilon: [1, 3, 10], delta: 1e-4, accountant: rdp, noise: seeded}
-grid: {batch_size: [60, 120], learning_rate: [0.25, 0.5, 1, 2], steps: [400]}
+grid: {batch_size: [60, 120], learning_rate: [0.25, 0.5, 1, 2], steps: [200]}
 run: {parallel: 4, checkpoint_every: 1s}
 `
 
@@ -28,6 +28,7 @@ run: {parallel: 4, checkpoint_every: 1s}
 // trial is completed exactly once, with the bits of an undisturbed run, and no
 // trainer has outlived its host. SWEEP_KILLS asks for more kills than CI's.
 func TestKillNine(t *testing.T) {
+	t.Parallel()
 	kills := 3
 	if n := os.Getenv("SWEEP_KILLS"); n != "" {
 		if _, err := fmt.Sscan(n, &kills); err != nil {

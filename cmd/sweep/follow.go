@@ -38,7 +38,7 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 	defer closeLog()
 	talk := c.App.ErrWriter
 	r := roleOf(c)
-	r.record, r.logger = true, log
+	r.record, r.train, r.logger = true, !configured(), log
 	r.trouble = func(what string) { fmt.Fprintf(talk, "sweep: temporal server: %s\n", what) }
 	if r.atOnce == 0 {
 		r.atOnce = s.Run.Parallel

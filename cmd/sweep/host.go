@@ -134,7 +134,7 @@ func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 	if _, err := devserver.Reap(ctx, h.client, h.namespace, devserver.DeadHere); err != nil {
 		return nil, errors.Join(err, h.close(ctx))
 	}
-	r.record, r.train = true, true
+	r.record = true
 	if err := h.work(ctx, r); err != nil {
 		return nil, errors.Join(err, h.close(ctx))
 	}
@@ -154,6 +154,9 @@ func (h *host) dial(ctx context.Context, o client.Options, r role) (err error) {
 // work starts the workers of the role.
 func (h *host) work(ctx context.Context, r role) error {
 	if r.record {
+		if err := os.MkdirAll(string(h.spool()), 0o700); err != nil {
+			return err
+		}
 		store, err := results.Open(ctx, h.db)
 		if err != nil {
 			return err
@@ -166,8 +169,10 @@ func (h *host) work(ctx context.Context, r role) error {
 			return err
 		}
 	}
-	if err := h.start(workflows.NewSweepWorker(h.client, devserver.Identity("sweep"))); err != nil {
-		return err
+	if r.record || r.train {
+		if err := h.start(workflows.NewSweepWorker(h.client, devserver.Identity("sweep"))); err != nil {
+			return err
+		}
 	}
 	if !r.train {
 		return nil
@@ -179,7 +184,7 @@ func (h *host) trainWorker(r role) worker.Worker {
 	atOnce, threads := shares(r)
 	return workflows.NewTrainWorker(h.client, r.queue, &workflows.TrainActivities{
 		Launch: launch, Devices: workflows.NewDevices(r.gpus, threads),
-		Spool: h.spool(), DataDir: h.data, Worker: devserver.Identity("train"),
+		DataDir: h.data, Worker: devserver.Identity("train"),
 	}, atOnce, drainGrace)
 }
 

@@ -32,6 +32,7 @@ func readmeCommands(t *testing.T, kind string) (lines []string) {
 // TestReadmeSession runs the session of README.md in a fresh folder, the real
 // quickstart included.
 func TestReadmeSession(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("the quickstart trains for about a minute; run without -short")
 	}

@@ -41,6 +41,7 @@ run: {parallel: 2, retries: 1}
 // server has recorded of it: a workflow that decides otherwise than it did is
 // not deterministic.
 func TestHistoriesReplay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(replayGrid), 0o600); err != nil {
 		t.Fatal(err)
@@ -81,15 +82,7 @@ func TestHistoriesReplay(t *testing.T) {
 // joinServer runs a server on dir's state and connects to it.
 func joinServer(t *testing.T, dir string) *host {
 	t.Helper()
-	server := sweepIn(dir, "server")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(server.Process.Signal(os.Interrupt), server.Wait()); err != nil {
-			t.Errorf("server: %v", err)
-		}
-	})
+	t.Cleanup(background(t, sweepIn(dir, "server")))
 	p := place{db: filepath.Join(dir, "results.db"), state: filepath.Join(dir, "results.d")}
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		h, err := joinEmbedded(t.Context(), p, role{logger: slog.New(slog.DiscardHandler)})

@@ -29,6 +29,7 @@ var serverCommand = &cli.Command{
 checkpoints and leaves running sweeps to go on at the next start.`,
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "until-idle", Usage: "end when no sweep is left to run"},
+		&cli.BoolFlag{Name: "no-train", Usage: "leave training to `sweep worker` processes"},
 	}, hostFlags...),
 	Action: func(c *cli.Context) error {
 		if configured() {
@@ -38,7 +39,10 @@ checkpoints and leaves running sweeps to go on at the next start.`,
 		if err != nil {
 			return err
 		}
-		return serve(c, p, func(ctx context.Context, r role) (*host, error) { return runEmbedded(ctx, p, r) })
+		return serve(c, p, func(ctx context.Context, r role) (*host, error) {
+			r.train = !c.Bool("no-train")
+			return runEmbedded(ctx, p, r)
+		})
 	},
 }
 
@@ -105,8 +109,10 @@ func serve(c *cli.Context, p place, open func(context.Context, role) (*host, err
 	if err != nil {
 		return err
 	}
-	atOnce, threads := shares(r)
-	fmt.Fprintf(talk, "training up to %d trials at a time, %d threads each, on %s\n", atOnce, threads, devicesText(r.gpus))
+	if !c.Bool("no-train") {
+		atOnce, threads := shares(r)
+		fmt.Fprintf(talk, "training up to %d trials at a time, %d threads each, on %s\n", atOnce, threads, devicesText(r.gpus))
+	}
 	if h.uiURL != "" {
 		fmt.Fprintf(talk, "temporal  %s\n", h.uiURL)
 	}

@@ -130,7 +130,7 @@ func sweepFor(ctx context.Context, p place, s *search.Sweep) (sweep.SweepID, err
 func sweepInput(h *host, id sweep.SweepID, s *search.Sweep) workflows.SweepInput {
 	in := workflows.SweepInput{
 		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.TrainQueue,
-		Parallel: min(max(s.Run.Parallel, 1), workflows.MaxParallel), Priority: s.Run.Priority,
+		Parallel: min(max(s.Run.Parallel, 1), workflows.MaxParallel), Priority: s.Run.Priority, Spool: h.spool(),
 		Settings: workflows.Settings{
 			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
 			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout,

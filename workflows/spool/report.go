@@ -32,9 +32,14 @@ type Report struct{ file *os.File }
 
 // Create starts the attempt's report with the identity of its worker, and makes
 // the trial's folder if need be. An attempt's number is used once, so a report
-// that exists is an error.
+// that exists is an error. The spool itself must be there: a worker that made
+// one on a disk of its own would train for nobody.
 func (f Folder) Create(ref sweep.AttemptRef, worker string) (*Report, error) {
-	if err := os.MkdirAll(f.Trial(ref.Trial), 0o700); err != nil {
+	err := os.Mkdir(f.Trial(ref.Trial), 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the sweep's trials are kept in %s, which this worker does not see; share that folder with it: %w", f, err)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	file, err := os.OpenFile(f.report(ref), os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)

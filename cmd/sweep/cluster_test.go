@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sweep/workflows/devserver"
+)
+
+// TestCluster runs a sweep on a Temporal server that is somebody else's, found
+// by Temporal's own environment variables, with mutual TLS: one process with
+// the results file, and a worker that trains and has none.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	far, near := t.TempDir(), t.TempDir()
+	server := background(t, sweepIn(far, "server", "--no-train"))
+	defer server()
+	state := filepath.Join(far, "results.d")
+	var info devserver.Info
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		var err error
+		if info, err = devserver.Running(state); err == nil {
+			break
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatal(err)
+		}
+	}
+	env := []string{
+		"TEMPORAL_ADDRESS=" + info.Address, "TEMPORAL_NAMESPACE=" + info.Namespace, "TEMPORAL_TLS_SERVER_NAME=sweep.local",
+		"TEMPORAL_TLS_SERVER_CA_CERT_PATH=" + filepath.Join(state, "tls-ca.pem"),
+		"TEMPORAL_TLS_CLIENT_CERT_PATH=" + filepath.Join(state, "tls-cert.pem"),
+		"TEMPORAL_TLS_CLIENT_KEY_PATH=" + filepath.Join(state, "tls-key.pem"),
+	}
+	worker := sweepIn(t.TempDir(), "worker", "--at-once", "2")
+	worker.Env = append(worker.Env, env...)
+	defer background(t, worker)()
+
+	if err := os.WriteFile(filepath.Join(near, "grid.yaml"), []byte(replayGrid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start := sweepIn(near, "start", "grid.yaml")
+	start.Env = append(start.Env, env...)
+	out, err := start.CombinedOutput()
+	if err == nil || start.ProcessState.ExitCode() != exitFailed || strings.Count(string(out), "diverged") < 1 {
+		t.Fatalf("a sweep of which half diverges: %v, want exit status %d\n%s", err, exitFailed, out)
+	}
+	listed, err := sweepIn(near, "trials", "-o", "csv").Output()
+	if err != nil || strings.Count(string(listed), ",completed,") != 2 || strings.Count(string(listed), ",failed,") != 2 {
+		t.Errorf("trials: %v\n%s\nwant two completed, two failed", err, listed)
+	}
+	if _, err := os.Stat(filepath.Join(near, "results.d", "server.json")); err == nil {
+		t.Error("an embedded server was started beside the cluster")
+	}
+}
+
+// TestInterrupt presses Ctrl-C once: trainers write checkpoints, the trials are
+// stopped, and resuming goes on from there.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	grid := strings.Replace(crashGrid, "checkpoint_every: 1s", "checkpoint_every: 1h", 1)
+	grid = strings.NewReplacer("steps: [200]", "steps: [3000]", "epsilon: [1, 3, 10]", "epsilon: [3]", "[0.25, 0.5, 1, 2]", "[0.5]").Replace(grid)
+	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(grid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start := sweepIn(dir, "start", "grid.yaml")
+	var out strings.Builder
+	start.Stdout, start.Stderr = &out, &out
+	if err := start.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(100 * time.Millisecond) {
+		steps, _ := sweepIn(dir, "trials", "--state", "running", "-o", "csv").Output()
+		if strings.Contains(string(steps), "step ") && !strings.Contains(string(steps), "step 0 ") {
+			break
+		}
+	}
+	if err := start.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := start.Wait(); start.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(out.String(), "`sweep resume crash-") {
+		t.Fatalf("after Ctrl-C: %v, want exit status %d and how to resume\n%s", err, exitInterrupted, out.String())
+	}
+	listed, err := sweepIn(dir, "trials", "--state", "stopped", "-o", "csv").Output()
+	if err != nil || strings.Count(string(listed), "stopped") != 2 {
+		t.Errorf("trials: %v\n%s\nwant two stopped", err, listed)
+	}
+	if left := trainersIn(t, dir); len(left) > 0 {
+		t.Errorf("still running: %v", left)
+	}
+	if out, err := sweepIn(dir, "resume").CombinedOutput(); err != nil {
+		t.Fatalf("resume: %v\n%s", err, out)
+	}
+	shown, err := sweepIn(dir, "trials", "--show", firstTrial(t, dir)).Output()
+	if err != nil || !strings.Contains(string(shown), `"failure": "cancelled"`) || !strings.Contains(string(shown), `"number": 2`) || strings.Contains(string(shown), `"number": 3`) {
+		t.Errorf("%v\n%s\nwant a first attempt that was cancelled, and a second that completed", err, shown)
+	}
+}
+
+func firstTrial(t *testing.T, dir string) string {
+	t.Helper()
+	out, err := sweepIn(dir, "trials", "-o", "csv").Output()
+	lines := strings.Split(string(out), "\n")
+	if err != nil || len(lines) < 2 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	id, _, _ := strings.Cut(lines[1], ",")
+	return id
+}
+
+// background starts cmd and returns what terminates it and waits for its end.
+func background(t *testing.T, cmd *exec.Cmd) (stop func()) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()); err != nil {
+			t.Errorf("%v: %v", cmd.Args, err)
+		}
+	}
+}
