@@ -55,3 +55,14 @@ func expm1i(θ float64) (re, im float64) {
 	sin, _ := math.Sincos(θ)
 	return -2 * half * half, sin
 }
+
+// logModulus is ln |E_t[exp(i·u·L)]|.
+func (t tilt) logModulus(u float64) float64 {
+	var re, im float64
+	for j, l := range t.losses {
+		sin, cos := math.Sincos(u * l)
+		re += t.weights[j] * cos
+		im += t.weights[j] * sin
+	}
+	return math.Log(math.Hypot(re, im))
+}

@@ -40,7 +40,7 @@ const (
 // cumulant is K, K' and K” at real c ≥ 0.
 func (d direction) cumulant(c float64) (k, k1, k2 float64, err error) {
 	for _, s := range d {
-		t, err := s.law.tilt(c, 0)
+		t, err := s.law.tilt(c, 0, rounded)
 		if err != nil {
 			return 0, 0, 0, err
 		}
@@ -68,10 +68,14 @@ func (d direction) lay(c, ε, logδ float64) (*contour, error) {
 	o.du = 2 * math.Pi / o.period(ε, goal)
 	// |exp K| falls at first like a Gaussian's; if it does not go on like that,
 	// the contour is made longer.
+	goal -= k - c*ε
 	for u := 9.5 / math.Sqrt(k2); ; u *= 2 {
-		ok, err := d.extend(o, u, goal-(k-c*ε))
-		if ok || err != nil {
-			return o, err
+		ts, err := d.tilts(o, u)
+		if err != nil {
+			return nil, err
+		}
+		if d.decayed(ts, u, goal) && d.extend(o, ts, u, goal) {
+			return o, nil
 		}
 	}
 }
@@ -97,30 +101,59 @@ func (o *contour) aliases(ε float64) float64 {
 	return sum(-o.c*D, -o.c*D) + right
 }
 
-// extend computes K up to frequency u. It reports whether the rest is below
-// e^goal relative to exp(K(c)), and fails if that would take too long.
-func (d direction) extend(o *contour, u, goal float64) (bool, error) {
-	if !(u/o.du < mostWork) {
-		return false, fmt.Errorf("%w: the contour would be too long", ErrNotApplicable)
+// tilts are the laws of d under o's tilt, good up to frequency u. It fails if
+// computing K that far would take too long.
+func (d direction) tilts(o *contour, u float64) ([]tilt, error) {
+	n := u / o.du
+	if !(n < mostWork) {
+		return nil, fmt.Errorf("%w: the contour would be too long", ErrNotApplicable)
 	}
+	ts := make([]tilt, len(d))
+	for i, s := range d {
+		nats := rounded + math.Log(float64(s.times)) // errors count once for each step
+		var err error
+		if ts[i], err = s.law.tilt(o.c, u, nats); err != nil {
+			return nil, err
+		}
+		if n*float64(len(ts[i].losses)) > mostWork {
+			return nil, fmt.Errorf("%w: with so few steps at so small a sampling rate or noise the loss is too far from smooth", ErrNotApplicable)
+		}
+	}
+	return ts, nil
+}
+
+// decayed reports whether exp K seems to be below e^goal relative to exp(K(c))
+// from frequency u on, by a look at a few frequencies just below.
+func (d direction) decayed(ts []tilt, u, goal float64) bool {
+	const looks = 8
+	goal = max(goal, -700) // below that exp K is 0
+	for i := range looks {
+		at := u * (1 - float64(i)/(8*looks))
+		var log float64
+		for j, s := range d {
+			log += float64(s.times) * ts[j].logModulus(at)
+		}
+		if log-math.Log(math.Pi*u) >= goal {
+			return false
+		}
+	}
+	return true
+}
+
+// extend computes K up to frequency u and reports whether the rest is below
+// e^goal relative to exp(K(c)).
+func (d direction) extend(o *contour, ts []tilt, u, goal float64) bool {
 	n := int(math.Ceil(u/o.du)) + 1
 	o.logs, o.errs, o.roundUp = make([]complex128, n), make([]float64, n), 0
-	for _, s := range d {
-		t, err := s.law.tilt(o.c, float64(n)*o.du)
-		if err != nil {
-			return false, err
-		}
-		if float64(n)*float64(len(t.losses)) > mostWork {
-			return false, fmt.Errorf("%w: with so few steps at so small a sampling rate or noise the loss is too far from smooth", ErrNotApplicable)
-		}
-		t.characteristic(o.du, float64(s.times), o.logs, o.errs)
-		o.roundUp += 2e-16 * float64(s.times) * (1 + math.Abs(t.k))
+	for i, s := range d {
+		ts[i].characteristic(o.du, float64(s.times), o.logs, o.errs)
+		o.roundUp += 2e-16 * float64(s.times) * (1 + math.Abs(ts[i].k))
 	}
 	o.end = 0
 	for i := n - max(n/8, 1); i < n; i++ {
 		o.end = max(o.end, math.Exp(real(o.logs[i])))
 	}
-	return math.Log(o.end)-math.Log(math.Pi*u) < goal, nil
+	return math.Log(o.end)-math.Log(math.Pi*u) < goal
 }
 
 // delta is δ(ε), its slope dδ/dε, and a bound on the error of δ. The tail beyond

@@ -28,7 +28,7 @@ func (o outcomes) cells(_, _ float64, yield func(cell)) {
 	}
 }
 
-func (o outcomes) nodes([]node, float64, float64) ([]node, error) {
+func (o outcomes) nodes([]node, float64, float64, float64) ([]node, error) {
 	return nil, fmt.Errorf("%w: a loss with atoms has no decaying transform", ErrNotApplicable)
 }
 
@@ -71,8 +71,8 @@ func (l laplace) cells(width, _ float64, yield func(cell)) {
 	}
 }
 
-func (l laplace) nodes([]node, float64, float64) ([]node, error) {
-	return outcomes(nil).nodes(nil, 0, 0)
+func (l laplace) nodes([]node, float64, float64, float64) ([]node, error) {
+	return outcomes(nil).nodes(nil, 0, 0, 0)
 }
 
 // excess follows from x < (1 - bε)/2 for losses above ε.

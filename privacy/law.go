@@ -9,9 +9,9 @@ type losses interface {
 	// deviations, each about width wide in loss at most. Those left out on the
 	// side of high losses have at most the mass of one normal tail.
 	cells(width, deviations float64, yield func(cell))
-	// nodes appends nodes of a quadrature under the tilt c, good up to frequency u.
-	// The error wraps ErrNotApplicable where there is none.
-	nodes(to []node, c, u float64) ([]node, error)
+	// nodes appends nodes of a quadrature under the tilt c, good up to frequency u,
+	// that can be checked to e^-nats. The error wraps ErrNotApplicable where there is none.
+	nodes(to []node, c, u, nats float64) ([]node, error)
 	// excess is ∫ max(p - e^ε q, 0) and ∫ e^ε q over the outputs where that is
 	// positive.
 	excess(ε float64) (δ, weighted float64)
@@ -108,13 +108,13 @@ func (l law) cells(width, deviations float64, yield func(cell)) {
 }
 
 // tilt is the loss at the tilt c ≥ 0, good for characteristic functions up to
-// the frequency u.
-func (l law) tilt(c, u float64) (tilt, error) {
+// the frequency u that can be checked to e^-nats.
+func (l law) tilt(c, u, nats float64) (tilt, error) {
 	var nodes []node
 	for _, b := range l {
 		first := len(nodes)
 		var err error
-		if nodes, err = b.nodes(nodes, c, u); err != nil {
+		if nodes, err = b.nodes(nodes, c, u, nats); err != nil {
 			return tilt{}, err
 		}
 		for i := first; i < len(nodes); i++ {

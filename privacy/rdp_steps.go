@@ -59,7 +59,7 @@ func (l law) divergence(α float64) float64 {
 
 // logMoment is ln E_P[exp(c·L)], +Inf where the quadrature gives up.
 func (p pair) logMoment(c float64) float64 {
-	nodes, err := p.nodes(nil, c, 0)
+	nodes, err := p.nodes(nil, c, 0, rounded)
 	if err != nil {
 		return math.Inf(1)
 	}

@@ -15,6 +15,7 @@ type tilt struct {
 }
 
 const (
+	rounded    = 40    // in nats: a quadrature good to e^-40 = 4e-18 is good to rounding
 	negligible = 42    // in nats: mass below e^-42 = 6e-19 of the whole is left out
 	mostNodes  = 30000 // beyond it a quadrature is given up
 )
@@ -35,14 +36,18 @@ type node struct {
 //
 // where κ/σ² bounds the loss's slope (Trefethen, Weideman 2014, SIAM Review 56,
 // Theorem 5.1). The mixtures' zeros are at Im x = ±πσ²/κ; half of that is used.
-func (p pair) nodes(to []node, c, u float64) ([]node, error) {
+// Where none is near, a Gaussian's error exp(-2π²σ²/h²) would fall so much faster
+// that the half of the grid, from which [tilt.characteristic] estimates what is
+// left, said nothing; it is made good to e^(-nats/2).
+func (p pair) nodes(to []node, c, u, nats float64) ([]node, error) {
 	from, end, err := p.support(c)
 	if err != nil {
 		return nil, err
 	}
 	κ := p.steepness()
 	y := math.Min(math.Pi*p.σ*p.σ/(2*κ), 8.7*p.σ)
-	h := 2 * math.Pi / (40/y + y/(2*p.σ*p.σ) + 2*u*κ/(p.σ*p.σ))
+	fine := max(rounded/y+y/(2*p.σ*p.σ), 2*math.Sqrt(nats)/p.σ)
+	h := 2 * math.Pi / (fine + 2*u*κ/(p.σ*p.σ))
 	n := math.Ceil((end - from) / h)
 	if !(n <= mostNodes) {
 		return nil, fmt.Errorf("%w: the quadrature would need %.0f nodes", ErrNotApplicable, n)
