@@ -89,7 +89,7 @@ func TestInterrupt(t *testing.T) {
 		t.Fatalf("after Ctrl-C: %v, want exit status %d and how to resume\n%s", err, exitInterrupted, out.String())
 	}
 	listed, err := sweepIn(dir, "trials", "--state", "stopped", "-o", "csv").Output()
-	if err != nil || strings.Count(string(listed), "stopped") != 2 {
+	if err != nil || strings.Count(string(listed), ",stopped,") != 2 {
 		t.Errorf("trials: %v\n%s\nwant two stopped", err, listed)
 	}
 	if left := trainersIn(t, dir); len(left) > 0 {
