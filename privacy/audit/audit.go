@@ -40,7 +40,7 @@ func (o OneRun) PValue(epsilon, delta float64) float64 {
 	β := atLeast(o.Guesses, q, o.Correct)
 	var α float64
 	if delta > 0 {
-		for i := 1; i <= o.Correct; i++ {
+		for i := 1; i <= o.Correct && float64(i)*α < 1-β; i++ { // beyond, no i can give more
 			α = max(α, (atLeast(o.Guesses, q, o.Correct-i)-β)/float64(i))
 		}
 	}

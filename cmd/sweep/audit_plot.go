@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"sweep/privacy"
+	"sweep/privacy/audit"
+)
+
+const rocSize = 5 * vg.Inch
+
+// Colours are readable in print and to the colour-blind (after Okabe and Ito).
+var (
+	rocFound = color.NRGBA{0x00, 0x5a, 0x9c, 0xff}
+	rocBound = color.NRGBA{0xd5, 0x5e, 0x00, 0xff}
+	rocGuess = color.NRGBA{0x88, 0x88, 0x88, 0xff}
+)
+
+// writeROC draws v's curve, and the most that any attack can reach, in the format
+// that path's extension names. The file is whole or not there.
+func writeROC(path string, v auditReport, logarithmic bool) error {
+	if len(v.curve) == 0 {
+		return usagef("--roc: every coin fell the same way, so there is no curve; take more canaries")
+	}
+	format := strings.TrimPrefix(filepath.Ext(path), ".")
+	if format != "svg" && format != "png" {
+		return usagef("--roc %s: plots are written as .svg or .png", path)
+	}
+	p, err := rocPlot(v, logarithmic)
+	if err != nil {
+		return fmt.Errorf("plot the attack: %w", err)
+	}
+	picture, err := p.WriterTo(rocSize, rocSize, format)
+	if err != nil {
+		return fmt.Errorf("plot the attack: %w", err)
+	}
+	return writeWhole(path, picture)
+}
+
+// writeWhole writes a file under another name first.
+func writeWhole(path string, content io.WriterTo) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails once it is renamed
+	_, err = content.WriteTo(tmp)
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+func rocPlot(v auditReport, logarithmic bool) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text = fmt.Sprintf("%d canaries: ε ≥ %s, claimed ≤ %s", v.finding.Canaries, v.lower(), v.upper())
+	p.X.Label.Text, p.Y.Label.Text = "false-positive rate", "true-positive rate"
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+	least := 0.0
+	if logarithmic {
+		least = 0.5 / float64(v.finding.Canaries)
+		p.X.Min, p.Y.Min = least, least
+		p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
+		p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
+	}
+	p.Legend.Left, p.Legend.Top = false, false
+	p.Add(plotter.NewGrid())
+	bound, err := boundCurve(v, logarithmic)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range []struct {
+		name   string
+		points []audit.Point
+		color  color.Color
+		dashes []vg.Length
+	}{
+		{"guessing", diagonal(logarithmic, least), rocGuess, []vg.Length{vg.Points(2), vg.Points(3)}},
+		{"most that the claim allows", bound, rocBound, []vg.Length{vg.Points(6), vg.Points(3)}},
+		{"the attack", v.curve, rocFound, nil},
+	} {
+		if len(line.points) == 0 {
+			continue
+		}
+		l, err := plotter.NewLine(above(line.points, least))
+		if err != nil {
+			return nil, err
+		}
+		l.LineStyle = draw.LineStyle{Color: line.color, Width: vg.Points(1.5), Dashes: line.dashes}
+		p.Add(l)
+		p.Legend.Add(line.name, l)
+	}
+	return p, nil
+}
+
+// above are points that are moved up to what a logarithmic axis shows.
+func above(points []audit.Point, least float64) plotter.XYs {
+	xys := make(plotter.XYs, len(points))
+	for i, p := range points {
+		xys[i] = plotter.XY{X: max(p.FalsePositiveRate, least), Y: max(p.TruePositiveRate, least)}
+	}
+	return xys
+}
+
+// rocGrid are false-positive rates to draw a smooth curve through.
+func rocGrid(logarithmic bool, least float64) []float64 {
+	const n = 40
+	rates := make([]float64, n+1)
+	for i := range rates {
+		x := float64(i) / n
+		rates[i] = x
+		if logarithmic {
+			rates[i] = math.Pow(least, 1-x)
+		}
+	}
+	return rates
+}
+
+func diagonal(logarithmic bool, least float64) (points []audit.Point) {
+	for _, x := range rocGrid(logarithmic, least) {
+		points = append(points, audit.Point{FalsePositiveRate: x, TruePositiveRate: x})
+	}
+	return points
+}
+
+// boundCurve is the trade-off curve of what is claimed: of the event where it is
+// known, otherwise of (ε, δ) alone. There is none if nothing is claimed.
+func boundCurve(v auditReport, logarithmic bool) (points []audit.Point, err error) {
+	if math.IsNaN(v.epsilon) || math.IsInf(v.epsilon, 1) {
+		return nil, nil
+	}
+	for _, x := range rocGrid(logarithmic, 0.5/float64(v.finding.Canaries)) {
+		most := 1.0
+		switch t := math.Exp(v.epsilon); {
+		case v.event != nil && x > 0 && x < 1:
+			if most, err = privacy.TruePositiveRate(privacy.Question{Event: v.event}, x); err != nil {
+				return nil, err
+			}
+		case x < 1:
+			most = min(t*x+v.delta, 1-(1-v.delta-x)/t, 1)
+		}
+		points = append(points, audit.Point{FalsePositiveRate: x, TruePositiveRate: most})
+	}
+	return points, nil
+}
