@@ -2387,6 +2387,33 @@ endEe:
 	VZEROUPPER
 	RET
 
+// func laneScaleAVX2(y []float32, x []float32, a *[16]float32)
+// Requires: AVX
+TEXT ·laneScaleAVX2(SB), NOSPLIT, $0-56
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    a+48(FP), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	MOVQ    y_len+8(FP), DX
+	SHRQ    $0x04, DX
+	TESTQ   DX, DX
+	JZ      endEg
+
+againEf:
+	VMULPS  (CX), Y0, Y2
+	VMOVUPS Y2, (AX)
+	VMULPS  32(CX), Y1, Y2
+	VMOVUPS Y2, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     againEf
+
+endEg:
+	VZEROUPPER
+	RET
+
 // func filterSumsAVX2(s *[16]float32, q *[16]float32, d *[16]float32, g []float32, w []float32)
 // Requires: AVX, FMA3
 TEXT ·filterSumsAVX2(SB), NOSPLIT, $0-72
@@ -2404,9 +2431,9 @@ TEXT ·filterSumsAVX2(SB), NOSPLIT, $0-72
 	MOVQ    g_len+32(FP), DI
 	SHRQ    $0x04, DI
 	TESTQ   DI, DI
-	JZ      endEg
+	JZ      endEi
 
-againEf:
+againEh:
 	VMOVUPS     (BX), Y6
 	VADDPS      Y6, Y0, Y0
 	VFMADD231PS Y6, Y6, Y2
@@ -2418,9 +2445,9 @@ againEf:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	DECQ        DI
-	JNZ         againEf
+	JNZ         againEh
 
-endEg:
+endEi:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2445,9 +2472,9 @@ TEXT ·reluDotsAVX2(SB), NOSPLIT, $0-64
 	MOVQ    x_len+48(FP), SI
 	SHRQ    $0x04, SI
 	TESTQ   SI, SI
-	JZ      endEi
+	JZ      endEk
 
-againEh:
+againEj:
 	VMOVUPS     (BX), Y6
 	VMAXPS      Y6, Y4, Y6
 	VMOVUPS     (DX), Y5
@@ -2461,9 +2488,9 @@ againEh:
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
 	DECQ        SI
-	JNZ         againEh
+	JNZ         againEj
 
-endEi:
+endEk:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2490,9 +2517,9 @@ TEXT ·reluAffineGradAVX2(SB), NOSPLIT, $0-96
 	MOVQ    dx_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endEk
+	JZ      endEm
 
-againEj:
+againEl:
 	VMOVUPS     (DX), Y7
 	VMOVAPS     Y5, Y8
 	VFMADD231PS Y7, Y3, Y8
@@ -2511,8 +2538,8 @@ againEj:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againEj
+	JNZ         againEl
 
-endEk:
+endEm:
 	VZEROUPPER
 	RET

@@ -38,3 +38,9 @@ func FilterSums(s, q, d *Vector, g, w []float32) {
 	whole(len(g), len(w))
 	use.filterSums(s, q, d, g, w)
 }
+
+// LaneScale sets y to a·x.
+func LaneScale(y, x []float32, a *Vector) {
+	whole(len(y), len(x))
+	use.laneScale(y, x, a)
+}

@@ -53,3 +53,12 @@ func filterSumsGo(s, q, d *Vector, g, w []float32) {
 		}
 	}
 }
+
+func laneScaleGo(y, x []float32, a *Vector) {
+	for ; len(y) >= Lanes; x, y = x[Lanes:], y[Lanes:] {
+		v, to := (*Vector)(x), (*Vector)(y)
+		for l := range v {
+			to[l] = v[l] * a[l]
+		}
+	}
+}

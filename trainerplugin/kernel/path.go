@@ -31,6 +31,7 @@ type path struct {
 	reluDots       func(s, d *Vector, g, x []float32)
 	reluAffineGrad func(dx, g, x []float32, a, b, c *Vector)
 	filterSums     func(s, q, d *Vector, g, w []float32)
+	laneScale      func(y, x []float32, a *Vector)
 }
 
 var plain = path{
@@ -50,6 +51,7 @@ var plain = path{
 	reluDots:       reluDotsGo,
 	reluAffineGrad: reluAffineGradGo,
 	filterSums:     filterSumsGo,
+	laneScale:      laneScaleGo,
 }
 
 // paths is what this processor can run, best first; the last is plain.

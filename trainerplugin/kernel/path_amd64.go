@@ -26,6 +26,7 @@ func assembled() []path {
 		reluDots:       reluDotsAVX2,
 		reluAffineGrad: reluAffineGradAVX2,
 		filterSums:     filterSumsAVX2,
+		laneScale:      laneScaleAVX2,
 	}
 	if !cpu.X86.HasAVX512F {
 		return []path{avx2}

@@ -164,6 +164,11 @@ func reluSumsAVX2(s *[16]float32, q *[16]float32, x []float32)
 //go:noescape
 func reluAffineAVX2(y []float32, x []float32, a *[16]float32, b *[16]float32)
 
+// y = a·x.
+//
+//go:noescape
+func laneScaleAVX2(y []float32, x []float32, a *[16]float32)
+
 // Adds the sums of g, g² and g·w.
 //
 //go:noescape

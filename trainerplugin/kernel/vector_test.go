@@ -93,6 +93,7 @@ func TestPathsAgree(t *testing.T) {
 	})
 	a, b, c := Vector{1, 2, 3, 4}, Vector{5: -1, 11: 3}, Vector{2: 1, 15: 8}
 	t.Run("reluAffine", func(t *testing.T) { each(t, 2, func(p *path, x [][]float32) { p.reluAffine(x[0], x[1], &a, &b) }) })
+	t.Run("laneScale", func(t *testing.T) { each(t, 2, func(p *path, x [][]float32) { p.laneScale(x[0], x[1], &a) }) })
 	t.Run("reluAffineGrad", func(t *testing.T) {
 		each(t, 3, func(p *path, x [][]float32) { p.reluAffineGrad(x[0], x[1], x[2], &a, &b, &c) })
 	})

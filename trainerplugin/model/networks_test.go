@@ -6,8 +6,8 @@ type network func(t *tape64, x *array, classes int) *array
 
 // tanhNetwork is the network of Papernot et al. 2021 for MNIST.
 func tanhNetwork(t *tape64, x *array, classes int) *array {
-	x = t.maxPool(t.tanh(t.plain(x, filter{8, 16, 2, true})), 2, 1)
-	x = t.maxPool(t.tanh(t.plain(x, filter{4, 32, 2, false})), 2, 1)
+	x = t.maxPool(t.tanh(t.plain(x, filter{8, 16, 2, true})), 2, 1, false)
+	x = t.maxPool(t.tanh(t.plain(x, filter{4, 32, 2, false})), 2, 1, false)
 	return t.dense(t.tanh(t.dense(x, 32)), classes)
 }
 
@@ -43,7 +43,7 @@ func tanhCIFARNetwork(groups [][]int) network {
 			for _, c := range channels {
 				x = t.tanh(t.plain(x, filter{3, c, 1, true}))
 			}
-			x = t.maxPool(x, 2, 2)
+			x = t.maxPool(x, 2, 2, false)
 		}
 		return t.dense(t.tanh(t.dense(x, 128)), classes)
 	}

@@ -103,41 +103,47 @@ func (t *tape64) plain(x *array, f filter) *array {
 	return t.conv(x, f, w, dw)
 }
 
-// standardised is a convolution under weight standardisation, as section 2 of
-// paper.md has it: scale = gain·rsqrt(max(var·fan, 1e-4)), w' = (w - mean)·scale.
+// standardised is a convolution under weight standardisation.
 func (t *tape64) standardised(x *array, f filter) *array {
-	n := f.size * f.size * x.c
-	w, dw := t.next(n * f.out)
-	gain, dgain := t.next(f.out)
-	std, dstd := make([]float64, len(w)), make([]float64, len(w))
-	for o := range f.out {
-		mean, variance := moments(n, func(i int) float64 { return w[i*f.out+o] })
+	std, dstd := t.standardisedFilters(f.size*f.size*x.c, f.out)
+	return t.conv(x, f, std, dstd)
+}
+
+// standardisedFilters takes the next filters of n weights each and their gains,
+// and standardises them as section 2 of paper.md has it: scale =
+// gain·rsqrt(max(var·fan, 1e-4)), w' = (w - mean)·scale.
+func (t *tape64) standardisedFilters(n, out int) (std, dstd []float64) {
+	w, dw := t.next(n * out)
+	gain, dgain := t.next(out)
+	std, dstd = make([]float64, len(w)), make([]float64, len(w))
+	for o := range out {
+		mean, variance := moments(n, func(i int) float64 { return w[i*out+o] })
 		root := 1 / math.Sqrt(max(variance*float64(n), 1e-4))
 		for i := range n {
-			std[i*f.out+o] = (w[i*f.out+o] - mean) * root * gain[o]
+			std[i*out+o] = (w[i*out+o] - mean) * root * gain[o]
 		}
 		t.back = append(t.back, func() {
 			// The chain rule in steps: centred = w - mean, root by the variance.
 			var droot, sum float64
 			dcentred := make([]float64, n)
 			for i := range n {
-				centred, g := w[i*f.out+o]-mean, dstd[i*f.out+o]
+				centred, g := w[i*out+o]-mean, dstd[i*out+o]
 				dgain[o] += g * centred * root
 				droot += g * centred * gain[o]
 				dcentred[i] = g * root * gain[o]
 			}
 			for i := range n {
 				if variance*float64(n) > 1e-4 { // d root/d centred = -root³·centred
-					dcentred[i] -= droot * root * root * root * (w[i*f.out+o] - mean)
+					dcentred[i] -= droot * root * root * root * (w[i*out+o] - mean)
 				}
 				sum += dcentred[i]
 			}
 			for i := range n {
-				dw[i*f.out+o] += dcentred[i] - sum/float64(n)
+				dw[i*out+o] += dcentred[i] - sum/float64(n)
 			}
 		})
 	}
-	return t.conv(x, f, std, dstd)
+	return std, dstd
 }
 
 func moments(n int, at func(int) float64) (mean, variance float64) {
@@ -183,14 +189,35 @@ func (t *tape64) relu(x *array) *array {
 	})
 }
 
-func (t *tape64) maxPool(x *array, size, stride int) *array {
-	y := newArray((x.h-size)/stride+1, (x.w-size)/stride+1, x.c)
-	from := make([]int, len(y.v))
-	for i := range y.v {
+// windows lists, for every number of the result, those of x under its window
+// that lie in the image.
+func windows(x *array, size, stride int, same bool) (h, w int, under [][]int) {
+	h, w = (x.h-size)/stride+1, (x.w-size)/stride+1
+	py, px := 0, 0
+	if same {
+		h, w = (x.h+stride-1)/stride, (x.w+stride-1)/stride
+		py, px = max((h-1)*stride+size-x.h, 0)/2, max((w-1)*stride+size-x.w, 0)/2
+	}
+	for i := range h * w * x.c {
 		p, c := i/x.c, i%x.c
-		y.v[i] = math.Inf(-1)
+		var in []int
 		for k := range size * size {
-			j := x.at(p/y.w*stride+k/size, p%y.w*stride+k%size) + c
+			if j := x.at(p/w*stride+k/size-py, p%w*stride+k%size-px); j >= 0 {
+				in = append(in, j+c)
+			}
+		}
+		under = append(under, in)
+	}
+	return h, w, under
+}
+
+func (t *tape64) maxPool(x *array, size, stride int, same bool) *array {
+	h, w, under := windows(x, size, stride, same)
+	y := newArray(h, w, x.c)
+	from := make([]int, len(y.v))
+	for i, in := range under {
+		y.v[i] = math.Inf(-1)
+		for _, j := range in {
 			if x.v[j] > y.v[i] {
 				y.v[i], from[i] = x.v[j], j
 			}
@@ -199,6 +226,24 @@ func (t *tape64) maxPool(x *array, size, stride int) *array {
 	t.back = append(t.back, func() {
 		for i, g := range y.g {
 			x.g[from[i]] += g
+		}
+	})
+	return y
+}
+
+func (t *tape64) averagePool(x *array, size, stride int, same bool) *array {
+	h, w, under := windows(x, size, stride, same)
+	y := newArray(h, w, x.c)
+	for i, in := range under {
+		for _, j := range in {
+			y.v[i] += x.v[j] / float64(len(in))
+		}
+	}
+	t.back = append(t.back, func() {
+		for i, in := range under {
+			for _, j := range in {
+				x.g[j] += y.g[i] / float64(len(in))
+			}
 		}
 	})
 	return y

@@ -35,22 +35,76 @@ func (g *Group) eachRow(vs []*Value, do func(rows ...[]float32)) {
 	}
 }
 
-// Tanh is the hyperbolic tangent of every number.
-func (b *Builder) Tanh(name string, x *G.Node) *G.Node {
+// An activation is a function of every number, zero at zero.
+type activation struct {
+	kind  string
+	value func(y, x []float32)
+	grad  func(dx, dy, x, y []float32)
+}
+
+func (b *Builder) activate(name string, x *G.Node, a activation) *G.Node {
 	if !b.inner(name, x) {
 		return nil
 	}
-	o := &operation{layer: name, kind: "tanh", out: ValueOf(x).like(), wrt: []bool{true}}
+	o := &operation{layer: name, kind: a.kind, out: ValueOf(x).like(), wrt: []bool{true}}
 	o.do = func(in []*Value) {
-		b.Group.eachRow([]*Value{o.out, in[0]}, func(r ...[]float32) { kernel.Tanh(r[0], r[1]) })
+		b.Group.eachRow([]*Value{o.out, in[0]}, func(r ...[]float32) { a.value(r[0], r[1]) })
 	}
-	o.derive = func(_ G.Nodes, y, grad *G.Node) (G.Nodes, error) {
-		d := &operation{layer: name, kind: "tanhGrad", out: o.out.like()}
+	o.derive = func(in G.Nodes, y, grad *G.Node) (G.Nodes, error) {
+		d := &operation{layer: name, kind: a.kind + "Grad", out: o.out.like()}
 		d.do = func(in []*Value) {
-			b.Group.eachRow([]*Value{d.out, in[0], in[1]}, func(r ...[]float32) { kernel.TanhGrad(r[0], r[1], r[2]) })
+			b.Group.eachRow([]*Value{d.out, in[0], in[1], in[2]}, func(r ...[]float32) { a.grad(r[0], r[1], r[2], r[3]) })
 		}
-		n, err := apply(d, grad, y)
+		n, err := apply(d, grad, in[0], y)
 		return G.Nodes{n}, err
 	}
 	return b.layer(o, x)
 }
+
+// Tanh is the hyperbolic tangent of every number.
+func (b *Builder) Tanh(name string, x *G.Node) *G.Node {
+	return b.activate(name, x, activation{"tanh", kernel.Tanh, func(dx, dy, _, y []float32) { kernel.TanhGrad(dx, dy, y) }})
+}
+
+// ScaledReLU is gain·max(x, 0). Gain [ReLUGain] keeps a unit variance; 1 makes
+// it a plain ReLU.
+func (b *Builder) ScaledReLU(name string, x *G.Node, gain float32) *G.Node {
+	return b.activate(name, x, activation{
+		"relu",
+		func(y, x []float32) { kernel.Relu(y, x, gain) },
+		func(dx, dy, x, _ []float32) { kernel.ReluGrad(dx, dy, x, gain) },
+	})
+}
+
+// SELU is the self-normalising activation of Klambauer et al. 2017.
+func (b *Builder) SELU(name string, x *G.Node) *G.Node {
+	return b.activate(name, x, activation{"selu", kernel.Selu, kernel.SeluGrad})
+}
+
+// ScaledGELU is gain·GELU(x) in the form with tanh, as jax.nn.gelu computes it
+// unless asked otherwise. Gain [GELUGain] keeps a unit variance; 1 makes it a
+// plain GELU.
+func (b *Builder) ScaledGELU(name string, x *G.Node, gain float32) *G.Node {
+	return b.activate(name, x, activation{
+		"geluTanh",
+		func(y, x []float32) { kernel.GeluTanh(y, x, gain) },
+		func(dx, dy, x, _ []float32) { kernel.GeluTanhGrad(dx, dy, x, gain) },
+	})
+}
+
+// ExactGELU is gain·x·Φ(x), as torch.nn.GELU computes it unless asked
+// otherwise. It is slower than ScaledGELU, which differs by at most 5e-4·gain.
+func (b *Builder) ExactGELU(name string, x *G.Node, gain float32) *G.Node {
+	return b.activate(name, x, activation{
+		"gelu",
+		func(y, x []float32) { kernel.Gelu(y, x, gain) },
+		func(dx, dy, x, _ []float32) { kernel.GeluGrad(dx, dy, x, gain) },
+	})
+}
+
+// Gains after which an activation of N(0, 1) has variance 1, as the code of
+// Brock et al. 2021 has them.
+const (
+	ReLUGain = 1.7139588594436646
+	GELUGain = 1.7015043497085571
+)

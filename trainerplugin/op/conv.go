@@ -15,39 +15,74 @@ type Weights func(fanIn, fanOut int) func(r *rand.Rand, w []float32)
 // conv is one convolution: y[o] = bias[o] + Σ x ⋆ w[·,o], a cross-correlation
 // as everywhere in deep learning.
 type conv struct {
-	name  string
-	group *Group
-	*filters
-	stride int
-	ys, xs span
+	name     string
+	group    *Group
+	*filters     // of one group's inputs to all outputs
+	groups   int // of channels; see convolve
+	stride   int
+	ys, xs   span
+}
+
+// groupOf is the group that block k of the outputs belongs to.
+func (c *conv) groupOf(k int) int { return k / (c.outBlocks() / c.groups) }
+
+// eachOutPair calls do for the blocks of outputs, two by two within a group.
+func (c *conv) eachOutPair(do func(k, second int)) { c.eachPairOf(c.outBlocks(), do) }
+
+// eachPairOf is eachPair for blocks of all groups, of which no pair spans two.
+func (c *conv) eachPairOf(blocks int, do func(k, second int)) {
+	per := blocks / c.groups
+	for g := range c.groups {
+		eachPair(per, func(k, second int) {
+			if second > 0 {
+				second += g * per
+			}
+			do(g*per+k, second)
+		})
+	}
 }
 
 // Conv is a convolution to out channels, with bias. Its weights are
 // name/w [height, width, in, out] and name/b [out].
 func (b *Builder) Conv(name string, x *G.Node, out int, w Window, init Weights) *G.Node {
-	return b.convolve(name, x, out, w, func(f *filters, weights Tensor) *Param {
-		return &Param{Tensors: []Tensor{weights}, layout: f, shape: weights.Shape}
-	}, init)
+	return b.convolve(name, x, out, 1, w, plainFilters, init)
 }
 
-// convolve is a convolution whose weights param declares.
-func (b *Builder) convolve(name string, x *G.Node, out int, w Window, param func(*filters, Tensor) *Param, init Weights) *G.Node {
+// ConvGrouped is Conv in groups: outputs see the inputs of their own group
+// alone, and name/w is [height, width, in/groups, out]. Each group's inputs and
+// outputs must be whole blocks of 16 channels.
+func (b *Builder) ConvGrouped(name string, x *G.Node, out, groups int, w Window, init Weights) *G.Node {
+	return b.convolve(name, x, out, groups, w, plainFilters, init)
+}
+
+// plainFilters are weights as they are.
+func plainFilters(f *filters, weights Tensor) *Param {
+	return &Param{Tensors: []Tensor{weights}, layout: f, shape: weights.Shape}
+}
+
+// convolve is a convolution whose weights param declares. Its channels are
+// divided into groups that do not see each other.
+func (b *Builder) convolve(name string, x *G.Node, out, groups int, w Window, param func(*filters, Tensor) *Param, init Weights) *G.Node {
 	if b.err != nil {
 		return nil
 	}
 	in := ValueOf(x)
 	ys, xs, err := w.over(&in.image)
+	if step := groups * kernel.Lanes; err == nil && (groups < 1 || groups > 1 && (in.channels%step != 0 || out%step != 0)) {
+		err = fmt.Errorf("%d channels to %d are no whole number of blocks of %d in each of %d groups", in.channels, out, kernel.Lanes, groups)
+	}
 	if err != nil {
 		b.fail(fmt.Errorf("%s: %w", name, err))
 		return nil
 	}
-	f := &filters{height: w.Size, width: w.Size, in: in.channels, out: out, lanes: in.lanes, turn: !in.outside}
-	c := &conv{name: name, group: b.Group, filters: f, stride: w.Stride, ys: ys, xs: xs}
+	per := in.channels / groups
+	f := &filters{height: w.Size, width: w.Size, in: per, out: out, lanes: in.lanes, turn: !in.outside}
+	c := &conv{name: name, group: b.Group, filters: f, groups: groups, stride: w.Stride, ys: ys, xs: xs}
 	in.border(ys.before, xs.before, ys.after, xs.after)
 
 	fan := w.Size * w.Size
-	b.count(int64(ys.out)*int64(xs.out)*int64(fan*in.channels)*int64(out), !in.outside)
-	weights := Tensor{name + "/w", []int{w.Size, w.Size, in.channels, out}, init(fan*in.channels, fan*out)}
+	b.count(int64(ys.out)*int64(xs.out)*int64(fan*per)*int64(out), !in.outside)
+	weights := Tensor{name + "/w", []int{w.Size, w.Size, per, out}, init(fan*per, fan*out/groups)}
 	return b.layer(c.forward(b), x, b.param(param(f, weights)), b.bias(name, out))
 }
 
@@ -82,7 +117,7 @@ func (c *conv) forward(b *Builder) *operation {
 		}
 	}
 	o.do = func(in []*Value) {
-		eachPair(c.outBlocks(), func(k, second int) {
+		c.eachOutPair(func(k, second int) {
 			t.B0, t.D0 = in[1].mem[c.at(k, 0, 0):], in[2].mem[k*kernel.Lanes:]
 			t.B1, t.D1 = nil, nil
 			if second > 0 {
@@ -101,8 +136,9 @@ func (c *conv) forward(b *Builder) *operation {
 // forwardImage computes one or two blocks of channels of image i.
 func (c *conv) forwardImage(t *kernel.Tile, in, out *Value, i, k, second int) {
 	x, y := in.of(i), out.of(i)
+	first := c.groupOf(k) * c.inBlocks()
 	for r := range c.ys.out {
-		t.A = x[in.at(0, r*c.stride-c.ys.before, -c.xs.before):]
+		t.A = x[in.at(first, r*c.stride-c.ys.before, -c.xs.before):]
 		t.C0 = y[out.at(k, r, 0):]
 		if second > 0 {
 			t.C1 = y[out.at(second, r, 0):]

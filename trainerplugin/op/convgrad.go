@@ -33,7 +33,7 @@ func (c *conv) weightGrad(w *Value) *operation {
 	}
 	o.do = func(in []*Value) {
 		for e := range c.group.Active {
-			eachPair(c.outBlocks(), func(k, second int) {
+			c.eachOutPair(func(k, second int) {
 				c.weightGradBlocks(&t, in[0], in[1], o.out.of(e), e*c.group.Views, k, second)
 			})
 		}
@@ -49,9 +49,10 @@ func (c *conv) weightGradBlocks(t *kernel.Tile, x, dy *Value, g []float32, i, k,
 	if second > 0 {
 		t.B1 = from[dy.at(second, 0, 0):]
 	}
+	first := c.groupOf(k) * c.inBlocks()
 	for ib := range c.inBlocks() {
 		for ky := range c.filters.height {
-			t.A = x.mem[i*x.stride+x.at(ib, ky-c.ys.before, -c.xs.before):]
+			t.A = x.mem[i*x.stride+x.at(first+ib, ky-c.ys.before, -c.xs.before):]
 			t.C0 = g[c.at(k, ib, ky):]
 			if second > 0 {
 				t.C1 = g[c.at(second, ib, ky):]
@@ -142,7 +143,7 @@ func (c *conv) inputGrad(x, dy *Value) *operation {
 	o.plan = func(in []*Value) { phases = c.phases(in[0]) }
 	o.do = func(in []*Value) {
 		for i := range phases {
-			eachPair(c.inBlocks(), func(k, second int) {
+			c.eachPairOf(c.groups*c.inBlocks(), func(k, second int) {
 				for img := range c.group.Images() {
 					c.inputGradImage(&phases[i], in[0], in[1].turned, o.out, img, k, second)
 				}
@@ -157,7 +158,7 @@ func (c *conv) phases(dy *Value) []phase {
 	for py := range min(c.stride, c.ys.in) {
 		for px := range min(c.stride, c.xs.in) {
 			var taps []kernel.Tap
-			for ob := range c.outBlocks() {
+			for ob := range c.outBlocks() / c.groups { // of the first group
 				for _, ry := range c.ys.reaches(py, c.filters.height, c.stride) {
 					for _, rx := range c.xs.reaches(px, c.filters.width, c.stride) {
 						a := dy.at(ob, ry.shift, rx.shift)
@@ -183,13 +184,15 @@ func (c *conv) phases(dy *Value) []phase {
 // inputGradImage computes one or two blocks of channels of image i.
 func (c *conv) inputGradImage(p *phase, dy *Value, turned []float32, dx *Value, i, k, second int) {
 	t := &p.tile
-	t.B0, t.B1 = turned[k*c.turnedBlock():], nil
+	first := k / c.inBlocks() * (c.outBlocks() / c.groups) // block of the group's outputs
+	begin := func(k int) int { return k%c.inBlocks()*c.turnedBlock() + c.turnedAt(first, 0, 0) }
+	t.B0, t.B1 = turned[begin(k):], nil
 	if second > 0 {
-		t.B1 = turned[second*c.turnedBlock():]
+		t.B1 = turned[begin(second):]
 	}
 	from, to := dy.of(i), dx.of(i)
 	for r := range p.height {
-		t.A = from[r*dy.row():]
+		t.A = from[first*dy.plane()+r*dy.row():]
 		y := r*c.stride + p.y
 		t.C0 = to[dx.at(k, y, p.x):]
 		if second > 0 {

@@ -160,8 +160,14 @@ func TestLayersThatDoNotFit(t *testing.T) {
 		{"join: shapes", func(b *Builder, x *G.Node) {
 			b.Add("join", b.Conv("a", x, 20, Window{3, 1, Same}, Zeros), b.Conv("b", x, 21, Window{3, 1, Same}, Zeros))
 		}},
-		{"pool: maxima over zeros", func(b *Builder, x *G.Node) {
-			b.MaxPool("pool", b.Conv("conv", x, 4, Window{3, 1, Same}, Zeros), Window{2, 2, Same})
+		{"pool: window of 7 does not fit", func(b *Builder, x *G.Node) {
+			b.AveragePool("pool", b.Conv("conv", x, 4, Window{3, 1, Same}, Zeros), Window{7, 2, Valid})
+		}},
+		{"skip: shapes", func(b *Builder, x *G.Node) {
+			b.SkipInit("skip", b.Conv("a", x, 20, Window{3, 1, Same}, Zeros), b.Conv("b", x, 21, Window{3, 1, Same}, Zeros), 1, Ones)
+		}},
+		{"split: 32 channels to 32 are no whole number of blocks of 16 in each of 4 groups", func(b *Builder, x *G.Node) {
+			b.ConvGrouped("split", b.Conv("a", x, 32, Window{3, 1, Same}, Zeros), 32, 4, Window{3, 1, Same}, Zeros)
 		}},
 		{"out: 0 features", func(b *Builder, x *G.Node) { b.Dense("out", x, 0, Zeros) }},
 	}

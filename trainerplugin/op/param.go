@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math/rand/v2"
+	"path"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -25,6 +26,10 @@ func (t Tensor) Size() int {
 	}
 	return n
 }
+
+// layer is the name of the layer that t belongs to: all but what follows the
+// last slash.
+func (t Tensor) layer() string { return path.Dir(t.Name) }
 
 // A Param is a parameter of the graph: one or more tensors of the flat vector,
 // in the layout that kernels read. Its per-example gradient has that layout.

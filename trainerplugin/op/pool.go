@@ -16,17 +16,14 @@ type pool struct {
 	ys, xs span
 }
 
-// MaxPool is the maximum over each window of each channel. The gradient goes
-// to the first maximum, by rows.
+// MaxPool is the maximum over each window of each channel, of the pixels that
+// lie in the image. The gradient goes to the first maximum, by rows.
 func (b *Builder) MaxPool(name string, x *G.Node, w Window) *G.Node {
 	if !b.inner(name, x) {
 		return nil
 	}
 	in := ValueOf(x)
 	ys, xs, err := w.over(&in.image)
-	if err == nil && w.Padding == Same {
-		err = fmt.Errorf("maxima over zeros of the border are not wanted; use Valid")
-	}
 	if err != nil {
 		b.fail(fmt.Errorf("%s: %w", name, err))
 		return nil
@@ -35,15 +32,45 @@ func (b *Builder) MaxPool(name string, x *G.Node, w Window) *G.Node {
 	return b.layer(p.forward(in), x)
 }
 
-// eachPlace calls do for each place of the window over row r of the result:
-// the row of block k of img that begins under it.
-func (p *pool) eachPlace(v *Value, img []float32, k, r int, do func(row []float32)) {
-	n := ((p.xs.out-1)*p.window.Stride + 1) * kernel.Lanes
-	for y := range p.window.Size {
-		for x := range p.window.Size {
-			do(img[v.at(k, r*p.window.Stride+y, x):][:n])
+// inside is which of the results along one side have position k of their window
+// in the image: from the first on, count of them.
+func (s span) inside(k, stride int) (first, count int) {
+	first = max(0, (s.before-k+stride-1)/stride)
+	last := s.in - 1 + s.before - k
+	if last < 0 {
+		return first, 0
+	}
+	return first, max(0, min(s.out-1, last/stride)-first+1)
+}
+
+// A place is one position of the window over a row of results: the results
+// that have it in the image, and the row of pixels that it meets.
+type place struct{ first, count, y, x int }
+
+// eachPlace calls do for each position of the window over row r of the result.
+func (p *pool) eachPlace(r int, do func(place)) {
+	for wy := range p.window.Size {
+		y := r*p.window.Stride + wy - p.ys.before
+		if y < 0 || y >= p.ys.in {
+			continue
+		}
+		for wx := range p.window.Size {
+			first, count := p.xs.inside(wx, p.window.Stride)
+			if count > 0 {
+				do(place{first, count, y, first*p.window.Stride + wx - p.xs.before})
+			}
 		}
 	}
+}
+
+// results is the part of row r of block k of v's image that a place is for.
+func (a place) results(v *Value, img []float32, k, r int) []float32 {
+	return img[v.at(k, r, a.first):][:a.count*kernel.Lanes]
+}
+
+// pixels is the row of pixels of block k of v's image, a stride apart.
+func (a place) pixels(v *Value, img []float32, k, stride int) []float32 {
+	return img[v.at(k, a.y, a.x):][:((a.count-1)*stride+1)*kernel.Lanes]
 }
 
 func (p *pool) forward(x *Value) *operation {
@@ -54,9 +81,10 @@ func (p *pool) forward(x *Value) *operation {
 			from, to := in[0].of(i), o.out.of(i)
 			for k := range o.out.blocks() {
 				for r := range p.ys.out {
-					y := to[o.out.at(k, r, 0):][:p.xs.out*kernel.Lanes]
-					gather(y, from[in[0].at(k, r*p.window.Stride, 0):], p.window.Stride)
-					p.eachPlace(in[0], from, k, r, func(row []float32) { kernel.Max(y, row, p.window.Stride) })
+					p.start(in[0], from, to[o.out.at(k, r, 0):], k, r)
+					p.eachPlace(r, func(a place) {
+						kernel.Max(a.results(o.out, to, k, r), a.pixels(in[0], from, k, p.window.Stride), p.window.Stride)
+					})
 				}
 			}
 		}
@@ -68,10 +96,13 @@ func (p *pool) forward(x *Value) *operation {
 	return o
 }
 
-// gather copies every step-th block of x to y.
-func gather(y, x []float32, step int) {
-	for v := 0; v < len(y); v += kernel.Lanes {
-		copy(y[v:v+kernel.Lanes], x[v*step:])
+// start copies to y, a row of results, the first pixel of each window that lies
+// in the image.
+func (p *pool) start(x *Value, img, y []float32, k, r int) {
+	row := max(0, r*p.window.Stride-p.ys.before)
+	for q := range p.xs.out {
+		column := max(0, q*p.window.Stride-p.xs.before)
+		copy(y[q*kernel.Lanes:][:kernel.Lanes], img[x.at(k, row, column):])
 	}
 }
 
@@ -94,11 +125,9 @@ func (p *pool) grad(x *Value) *operation {
 }
 
 func (p *pool) gradRow(x, dx *Value, i, k, r int, g, y []float32) {
-	n := ((p.xs.out-1)*p.window.Stride + 1) * kernel.Lanes
-	for wy := range p.window.Size {
-		for wx := range p.window.Size {
-			row := r*p.window.Stride + wy
-			kernel.MaxGrad(dx.of(i)[dx.at(k, row, wx):][:n], g, x.of(i)[x.at(k, row, wx):][:n], y, p.window.Stride)
-		}
-	}
+	p.eachPlace(r, func(a place) {
+		part := g[a.first*kernel.Lanes:][:a.count*kernel.Lanes]
+		top := y[a.first*kernel.Lanes:][:a.count*kernel.Lanes]
+		kernel.MaxGrad(a.pixels(dx, dx.of(i), k, p.window.Stride), part, a.pixels(x, x.of(i), k, p.window.Stride), top, p.window.Stride)
+	})
 }

@@ -36,10 +36,18 @@ type standardisation struct {
 // ConvStandardised is Conv with weight standardisation. It has one more
 // tensor, name/gain [out], which starts at 1.
 func (b *Builder) ConvStandardised(name string, x *G.Node, out int, w Window, init Weights) *G.Node {
-	return b.convolve(name, x, out, w, func(f *filters, weights Tensor) *Param {
-		gain := Tensor{name + "/gain", []int{out}, Ones(out, out)}
-		return &Param{Tensors: []Tensor{weights, gain}, layout: &standardised{filters: f}, shape: weights.Shape}
-	}, init)
+	return b.convolve(name, x, out, 1, w, standardisedFilters, init)
+}
+
+// ConvStandardisedGrouped is ConvStandardised in groups of channels, as
+// ConvGrouped has them.
+func (b *Builder) ConvStandardisedGrouped(name string, x *G.Node, out, groups int, w Window, init Weights) *G.Node {
+	return b.convolve(name, x, out, groups, w, standardisedFilters, init)
+}
+
+func standardisedFilters(f *filters, weights Tensor) *Param {
+	gain := Tensor{weights.layer() + "/gain", []int{f.out}, Ones(f.out, f.out)}
+	return &Param{Tensors: []Tensor{weights, gain}, layout: &standardised{filters: f}, shape: weights.Shape}
 }
 
 // fan is the number of weights of one filter.

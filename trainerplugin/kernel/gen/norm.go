@@ -68,6 +68,18 @@ func normalisation() {
 	})
 	done()
 
+	text("laneScaleAVX2", "func(y, x []float32, a *[16]float32)", "y = a·x.")
+	y, from, a = pointer("y"), pointer("x"), vectorOf("a")
+	blocks("y", func() {
+		eachHalf(func(i int) {
+			v := YMM()
+			VMULPS(half(from, i), a.regs[i], v)
+			VMOVUPS(v, half(y, i))
+		})
+		advance(y, from)
+	})
+	done()
+
 	text("filterSumsAVX2", "func(s, q, d *[16]float32, g, w []float32)", "Adds the sums of g, g² and g·w.")
 	s, q, d, g, w := vectorOf("s"), vectorOf("q"), vectorOf("d"), pointer("g"), pointer("w")
 	blocks("g", func() {
