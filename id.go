@@ -19,11 +19,14 @@ type PointID string
 
 // ID is the trial's name. It depends on the values alone: 1e-3 and 0.001 are
 // the same learning rate, and the order in which a file lists its keys is nothing.
-func (p Params) ID() TrialID { return TrialID(Digest("trial", p)[:20]) }
+func (p Params) ID() TrialID {
+	p.Init.File = ""
+	return TrialID(Digest("trial", p)[:20])
+}
 
 // Point is the name that all repeats of p share.
 func (p Params) Point() PointID {
-	p.Seed = 0
+	p.Seed, p.Init.File = 0, ""
 	return PointID(Digest("point", p)[:20])
 }
 

@@ -37,7 +37,25 @@ type Params struct {
 	WeightDecay float64   `json:"weight_decay,omitempty"` // λ: each update takes η·λ of a weight from it, beside the gradient's step; ≥ 0
 	Schedule    Schedule  `json:"schedule,omitempty"`     // how the learning rate falls; "" is constant
 	Warmup      int       `json:"warmup,omitempty"`       // updates over which the learning rate rises to LearnRate; 0 to Steps - 1
+
+	Init Init `json:"init,omitzero"` // weights to start from; the zero Init draws them from Seed
 }
+
+// Init names a file of weights that a trial starts from, pre-trained on other
+// data: what it costs to have made them is not counted.
+type Init struct {
+	File       string     `json:"file,omitempty"`       // where it is in the data directory, with slashes; no part of the trial's name, which is of the content
+	Digest     string     `json:"digest"`               // "sha256:…" of the file
+	Classifier Classifier `json:"classifier,omitempty"` // what becomes of the last layer
+}
+
+// A Classifier says where a pre-trained model's last layer comes from.
+type Classifier string
+
+const (
+	KeepClassifier  Classifier = ""      // the file, like all other layers
+	ResetClassifier Classifier = "reset" // Seed: for classes that the file's model did not know
+)
 
 // Data names the examples of a trial. Train + Validation come from the data
 // set's training part.

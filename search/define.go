@@ -27,6 +27,7 @@ const (
 	number                // 0.5, 1e-5
 	duration              // 30s, 1h30m
 	choice                // one of choices
+	boolean               // true or false
 	words                 // a list of text
 	condition             // an expression that is true or false
 	external              // a number, true or false, or text: an external trainer's own
@@ -80,6 +81,7 @@ var (
 	plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
 	dataName  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,59}(:[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$`)
 	modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+	localPath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,9}$`)
 	hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
@@ -107,6 +109,9 @@ var format = def{kind: mapping, keys: []def{
 		like: `letters, digits, ".", "_", "/" and "-", a letter or digit first`,
 		doc:  "the architecture, by the trainer's name for it",
 		set:  func(s *Sweep, v any) { s.Model = v.(string) },
+	},
+	{
+		name: "init", kind: mapping, doc: "weights to start from, pre-trained on other data; without it they are drawn from the seed", keys: initKeys,
 	},
 	{
 		name: "trainer", kind: mapping, doc: "an external program that trains; without it, the built-in trainer does", keys: trainerKeys,
@@ -153,6 +158,25 @@ var dataKeys = []def{
 		name: "validation", kind: integer, unit: "examples", limits: between(0, maxCount), fallback: "0",
 		doc: "examples of the training part held out to measure accuracy; 0 measures on the test part",
 		set: func(s *Sweep, v any) { s.Data.Validation = v.(int) },
+	},
+}
+
+var initKeys = []def{
+	{
+		name: "weights", kind: text, pattern: localPath, required: true,
+		like: `a path within the data directory: parts of letters, digits, ".", "_" and "-", a letter or digit first, with "/" between them`,
+		doc:  "a safetensors file in the data directory; trials are named by its digest, not by its place",
+		set:  func(s *Sweep, v any) { s.Init.File = v.(string) },
+	},
+	{
+		name: "sha256", kind: text, pattern: hexDigest, like: "64 hexadecimal digits in lower case", required: true,
+		doc: "the digest of the file, which is checked before it is used",
+		set: func(s *Sweep, v any) { s.Init.Digest = "sha256:" + v.(string) },
+	},
+	{
+		name: "classifier", kind: choice, choices: []string{"keep", string(sweep.ResetClassifier)}, fallback: "keep",
+		doc: "keep takes the last layer from the file; reset draws it from the seed, for other classes than the file's",
+		set: func(s *Sweep, v any) { s.Init.Classifier = sweep.Classifier(unless("keep", v)) },
 	},
 }
 
@@ -214,6 +238,11 @@ var runKeys = []def{
 		name: "checkpoint_every", kind: duration, fallback: "30s",
 		doc: "least time between two checkpoints; 0s writes none until the trial is told to stop",
 		set: func(s *Sweep, v any) { s.Run.CheckpointEvery = v.(time.Duration) },
+	},
+	{
+		name: "keep_weights", kind: boolean, fallback: "false",
+		doc: "true leaves each trial's averaged weights in its folder, as weights.safetensors",
+		set: func(s *Sweep, v any) { s.Run.KeepWeights = v.(bool) },
 	},
 	{
 		name: "trial_timeout", kind: duration, fallback: "0s",

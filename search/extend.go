@@ -3,6 +3,8 @@ package search
 import (
 	"fmt"
 	"strings"
+
+	"sweep"
 )
 
 // Extends reports whether next may add trials to a sweep that began as prev
@@ -20,6 +22,7 @@ func Extends(prev, next *Sweep) error {
 	compare("data.train", prev.Data.Train, next.Data.Train)
 	compare("data.validation", prev.Data.Validation, next.Data.Validation)
 	compare("model", prev.Model, next.Model)
+	compare("init", initName(prev.Init), initName(next.Init))
 	compare("trainer", trainerName(prev.Trainer), trainerName(next.Trainer))
 	compare("privacy.delta", show(prev.Privacy.Delta), show(next.Privacy.Delta))
 	compare("privacy.noise", prev.Privacy.Noise, next.Privacy.Noise)
@@ -27,6 +30,17 @@ func Extends(prev, next *Sweep) error {
 		return nil
 	}
 	return fmt.Errorf("extend sweep %s: %s; give the new sweep a name of its own", prev.Name, strings.Join(differ, ", "))
+}
+
+// initName is all of i that matters, in words.
+func initName(i sweep.Init) string {
+	switch {
+	case i == sweep.Init{}:
+		return "drawn from the seed"
+	case i.Classifier == sweep.ResetClassifier:
+		return i.Digest + " with its classifier reset"
+	}
+	return i.Digest
 }
 
 // trainerName is all that a trainer is, in one line.

@@ -14,6 +14,7 @@ import (
 type content struct {
 	Data       sweep.Data          `json:"data"`
 	Model      string              `json:"model"`
+	Init       sweep.Init          `json:"init,omitzero"`
 	Trainer    *trainerContent     `json:"trainer,omitempty"`
 	Delta      string              `json:"delta"`
 	Accountant string              `json:"accountant"`
@@ -35,11 +36,12 @@ type trainerContent struct {
 // the order of an axis's values and everything under run are nothing.
 func (s *Sweep) ID() sweep.SweepID {
 	c := content{
-		Data: s.Data, Model: s.Model,
+		Data: s.Data, Model: s.Model, Init: s.Init,
 		Delta: show(s.Privacy.Delta), Accountant: string(s.Privacy.Accountant), Noise: s.Privacy.Noise,
 		Axes: make(map[string][]string), Where: s.Where, Repeats: s.Repeats,
 		Strategy: s.Strategy, Disclosure: s.Disclosure,
 	}
+	c.Init.File = ""
 	if s.Trainer != nil {
 		c.Trainer = &trainerContent{s.Trainer.Command, s.Trainer.SHA256}
 	}

@@ -62,6 +62,8 @@ func TestIDChangesWithTheContent(t *testing.T) {
 		"where":      {"epsilon > 0.5", "epsilon > 0.6"},
 		"repeats":    {"repeats: 2", "repeats: 3"},
 		"disclosure": {"repeats: 2", "repeats: 2\ndisclosure: composed"},
+		"init":       {"repeats: 2", "repeats: 2\ninit: {weights: a, sha256: " + strings.Repeat("a", 64) + "}"},
+		"classifier": {"repeats: 2", "repeats: 2\ninit: {weights: a, classifier: reset, sha256: " + strings.Repeat("a", 64) + "}"},
 		"trainer":    {"repeats: 2", "repeats: 2\ntrainer: {command: [./t], sha256: " + strings.Repeat("a", 64) + "}"},
 		"command":    {"repeats: 2", "repeats: 2\ntrainer: {command: [./t, -x], sha256: " + strings.Repeat("a", 64) + "}"},
 		"option":     {"steps: 100", "steps: 100, option.x: 1}\ntrainer: {command: [./t], sha256: " + strings.Repeat("a", 64)},
@@ -106,6 +108,8 @@ func TestExtends(t *testing.T) {
 		{"tanh-cnn", "wrn-16-4", "model was tanh-cnn and is wrn-16-4"},
 		{"1e-5", "1e-6", "privacy.delta was 1e-5 and is 1e-6"},
 		{"1e-5", "1e-5, noise: seeded", "privacy.noise was secure and is seeded"},
+		{"repeats: 2", "init: {weights: a, classifier: reset, sha256: " + trainer + "}",
+			"init was drawn from the seed and is sha256:" + trainer + " with its classifier reset"},
 		{"repeats: 2", "trainer: {command: [./t, -x], sha256: " + trainer + "}",
 			`trainer was the built-in one and is ["./t" "-x"] with sha256 ` + trainer},
 	} {

@@ -2,7 +2,10 @@ package search
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+
+	"sweep/privacy"
 )
 
 const optimizers = `
@@ -57,4 +60,30 @@ func TestOldSweepsKeepTheirIDs(t *testing.T) {
 	if got := parse(t, fmt.Sprintf(b, ", momentum: 0.9")).ID(); got == "b-8661d91b" {
 		t.Error("momentum is no part of the ID")
 	}
+}
+
+// Where weights are is not what they are: moving the file makes neither another
+// sweep nor other trials.
+func TestInitIsNamedByItsContent(t *testing.T) {
+	text := func(path string) string {
+		return sample + "init: {weights: " + path + ", sha256: " + strings.Repeat("a", 64) + "}\n"
+	}
+	one, two := parse(t, text("a")), parse(t, text("b/c.safetensors"))
+	if one.ID() != two.ID() {
+		t.Errorf("sweeps %s and %s", one.ID(), two.ID())
+	}
+	a, b := trials(t, one, fixedNoise)[0].Params, trials(t, two, fixedNoise)[0].Params
+	if a.Init.File != "a" || b.Init.File != "b/c.safetensors" || a.Init.Digest != "sha256:"+strings.Repeat("a", 64) {
+		t.Errorf("%+v, %+v", a.Init, b.Init)
+	}
+	if a.ID() != b.ID() || a.Seed != b.Seed || a.Point() != b.Point() {
+		t.Errorf("trials %s and %s", a.ID(), b.ID())
+	}
+	if plain := trials(t, parse(t, sample), fixedNoise)[0].Params; plain.ID() == a.ID() {
+		t.Error("weights are no part of a trial")
+	}
+}
+
+func fixedNoise(_ privacy.Accountant, target privacy.Budget, _ float64, _ int) (float64, error) {
+	return 1 / target.Epsilon, nil
 }

@@ -38,6 +38,9 @@ func TestParseEveryKey(t *testing.T) {
 		{s.Name, "every-key_1.0"},
 		{s.Data, sweep.Data{Name: "folder:cifar10", Train: 45000, Validation: 5000}},
 		{s.Model, "wrn-16-4"},
+		{s.Init, sweep.Init{
+			File: "weights/imagenet32.safetensors", Digest: "sha256:" + strings.Repeat("fedcba9876543210", 4), Classifier: sweep.ResetClassifier,
+		}},
 		{*s.Trainer, Trainer{
 			Command: []string{"./trainers/jax", "--verbose", "3"},
 			SHA256:  strings.Repeat("0123456789abcdef", 4),
@@ -47,12 +50,13 @@ func TestParseEveryKey(t *testing.T) {
 		}},
 		{s.Fixed, map[string]any{
 			"clip_norm": 0.5, "steps": 875, "ema": 0.9999, "option.optimizer": "sgd", "option.nesterov": "true",
+			"optimizer": "adam", "beta1": 0.8, "beta2": 0.99, "adam_eps": 1e-6, "weight_decay": 0.01, "schedule": "cosine", "warmup": 50,
 		}},
 		{s.Where, "learning_rate * augmult <= 16 and\n(option.depth == 2 or batch_size < 4096)"},
 		{s.Repeats, 2}, {s.Strategy, "grid"}, {s.Disclosure, "composed"},
 		{s.Run, Run{
 			Parallel: 4, Retries: 0, GPUsPerTrial: 0.25, EvaluateEvery: 100,
-			CheckpointEvery: 90 * time.Second, TrialTimeout: 2 * time.Hour, Priority: 1,
+			CheckpointEvery: 90 * time.Second, KeepWeights: true, TrialTimeout: 2 * time.Hour, Priority: 1,
 		}},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {

@@ -28,7 +28,7 @@ func TestReadmeTables(t *testing.T) {
 		found = append(found, name)
 		return fmt.Sprintf("<!-- table: %s -->\n%s<!-- end -->\n", name, table(t, name))
 	})
-	if got := strings.Join(found, " "); got != "file data privacy grid trainer run" {
+	if got := strings.Join(found, " "); got != "file data privacy grid init trainer run" {
 		t.Errorf("the page has the tables %q", got)
 	}
 	if *update {
@@ -76,7 +76,7 @@ func valueWords(d def) string {
 		return d.like
 	}
 	return map[kind]string{
-		duration: "time with its unit: `30s`, `5m`, `1h30m`", words: "list of text", condition: "true or false", mapping: "mapping",
+		duration: "time with its unit: `30s`, `5m`, `1h30m`", words: "list of text", condition: "true or false", boolean: "`true` or `false`", mapping: "mapping",
 	}[d.kind]
 }
 

@@ -37,6 +37,8 @@ func (p *parser) scalar(d def, path string, n *yaml.Node) (any, bool) {
 		return p.words(path, n)
 	case duration:
 		return p.duration(path, n)
+	case boolean:
+		return p.boolean(path, n)
 	}
 	v, ok := p.text(path, n)
 	if !ok {
@@ -193,6 +195,14 @@ func (p *parser) duration(path string, n *yaml.Node) (any, bool) {
 	default:
 		return v, true
 	}
+	return nil, false
+}
+
+func (p *parser) boolean(path string, n *yaml.Node) (any, bool) {
+	if n.Kind == yaml.ScalarNode && n.Style == 0 && (n.Value == "true" || n.Value == "false") {
+		return n.Value == "true", true
+	}
+	p.complain(at(n), "%s: %s; true or false belongs here", path, describe(n))
 	return nil, false
 }
 

@@ -56,8 +56,11 @@ func (d def) fallbackJSON() (any, bool) {
 	if d.fallback == "" || d.list || d.kind == mapping {
 		return nil, false
 	}
-	if d.kind == integer || d.kind == number {
+	switch d.kind {
+	case integer, number:
 		return json.Number(d.fallback), true
+	case boolean:
+		return d.fallback == "true", true
 	}
 	return d.fallback, true
 }
@@ -75,6 +78,8 @@ func (d def) one() schema {
 		return s
 	case duration:
 		return schema{"type": "string", "pattern": durationPattern}
+	case boolean:
+		return schema{"type": "boolean"}
 	case choice:
 		return schema{"enum": d.choices}
 	case words:

@@ -20,7 +20,8 @@ type Sweep struct {
 	Name       string // letters, digits, ".", "_" and "-"; part of the sweep's ID
 	Data       sweep.Data
 	Model      string
-	Trainer    *Trainer // nil is the built-in trainer
+	Init       sweep.Init // zero draws the initial weights from the seed
+	Trainer    *Trainer   // nil is the built-in trainer
 	Privacy    Privacy
 	Grid       []Axis         // what the file's grid varies, in the order of [Sweep.Trials]; epsilon and noise multiplier are in Privacy
 	Fixed      map[string]any // what the file fixes, typed like an axis's values
@@ -74,6 +75,7 @@ type Run struct {
 	GPUsPerTrial    float64       // 0 is the CPU; below 1, GPUs are shared; otherwise whole
 	EvaluateEvery   int           // steps between evaluations before the last; 0 evaluates after the last step only
 	CheckpointEvery time.Duration // least time between checkpoints; 0 writes none until the trial is told to stop
+	KeepWeights     bool          // leave each trial's averaged weights in its folder
 	TrialTimeout    time.Duration // an attempt is stopped after it; 0 is no limit
 	Priority        int           // 1 is served first, 5 last
 }

@@ -61,7 +61,7 @@ func (s *Sweep) Trials(calibrate Calibration) iter.Seq2[Trial, error] {
 
 // params is the point at the given indices, without calibrated noise and seed.
 func (s *Sweep) params(at []int) sweep.Params {
-	p := sweep.Params{Data: s.Data, Model: s.Model, NoiseFrom: s.Privacy.Noise}
+	p := sweep.Params{Data: s.Data, Model: s.Model, Init: s.Init, NoiseFrom: s.Privacy.Noise}
 	if s.Trainer != nil {
 		p.Trainer = "sha256:" + s.Trainer.SHA256
 	}

@@ -3,6 +3,8 @@ package trainerplugin
 import (
 	"fmt"
 	"math"
+	"path/filepath"
+	"slices"
 
 	"sweep"
 )
@@ -12,7 +14,7 @@ import (
 // it checks itself. The error wraps [ErrRefused].
 func (j Job) Validate() error {
 	p := j.Params
-	for _, c := range append(optimizerRules(p), []rule{
+	for _, c := range slices.Concat(optimizerRules(p), initRules(p.Init), []rule{
 		{p.Steps >= 1, "steps", p.Steps, "at least 1"},
 		{p.Data.Train >= 1, "data.train", p.Data.Train, "at least 1 example"},
 		{p.Data.Validation >= 0, "data.validation", p.Data.Validation, "at least 0 examples"},
@@ -26,7 +28,7 @@ func (j Job) Validate() error {
 		{p.NoiseFrom == sweep.Secure || p.NoiseFrom == sweep.Seeded, "noise", p.NoiseFrom, "secure or seeded"},
 		{p.Seed < 1<<53, "seed", p.Seed, "below 2^53"},
 		{j.Threads >= 1, "threads", j.Threads, "at least 1"},
-	}...) {
+	}) {
 		if !c.ok {
 			return fmt.Errorf("%w: %s is %v; it must be %s", ErrRefused, c.name, c.value, c.remedy)
 		}
@@ -57,6 +59,19 @@ func optimizerRules(p sweep.Params) []rule {
 		{p.WeightDecay >= 0 && finite(p.WeightDecay), "weight_decay", p.WeightDecay, "at least 0"},
 		{p.Schedule == sweep.Constant || p.Schedule == sweep.Linear || p.Schedule == sweep.Cosine, "schedule", p.Schedule, `"", which is constant, linear or cosine`},
 		{p.Warmup >= 0 && p.Warmup < max(1, p.Steps), "warmup", p.Warmup, "at least 0 and below steps"},
+	}
+}
+
+// initRules are those of the weights that a trial starts from.
+func initRules(i sweep.Init) []rule {
+	if i == (sweep.Init{}) {
+		return nil
+	}
+	local := filepath.IsLocal(filepath.FromSlash(i.File))
+	return []rule{
+		{local, "init.file", i.File, "a path within the data directory"},
+		{isDigest(i.Digest), "init.digest", i.Digest, "sha256: and 64 hexadecimal digits in lower case"},
+		{i.Classifier == sweep.KeepClassifier || i.Classifier == sweep.ResetClassifier, "init.classifier", i.Classifier, `"", which keeps the file's, or reset`},
 	}
 }
 

@@ -63,7 +63,12 @@ type Job struct {
 	ReportEvery     time.Duration // least time between two Progress events; 0 reports every step
 	EvaluateEvery   int           // steps between evaluations before the last; 0 evaluates after the last step only
 	CheckpointEvery time.Duration // least time between two checkpoints; 0 writes none before Train is told to stop
+	KeepWeights     bool          // leave the averaged weights in Dir as [WeightsFile], and say so in a Note
 }
+
+// WeightsFile is what the averaged weights of a finished trial are called in its
+// folder, in the safetensors format, where [Job.KeepWeights] asks for them.
+const WeightsFile = "weights.safetensors"
 
 // A Description is what a trainer says of itself.
 type Description struct {

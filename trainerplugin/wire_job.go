@@ -20,6 +20,7 @@ func jobToWire(j Job) *pb.Job {
 		ReportEvery:     durationpb.New(j.ReportEvery),
 		EvaluateEvery:   int64(j.EvaluateEvery),
 		CheckpointEvery: durationpb.New(j.CheckpointEvery),
+		KeepWeights:     j.KeepWeights,
 	}
 }
 
@@ -34,6 +35,7 @@ func jobFromWire(j *pb.Job) Job {
 		ReportEvery:     durationFromWire(j.GetReportEvery()),
 		EvaluateEvery:   int(j.GetEvaluateEvery()),
 		CheckpointEvery: durationFromWire(j.GetCheckpointEvery()),
+		KeepWeights:     j.GetKeepWeights(),
 	}
 }
 
@@ -72,7 +74,15 @@ func paramsToWire(p sweep.Params) *pb.Params {
 		WeightDecay:     p.WeightDecay,
 		Schedule:        string(p.Schedule),
 		Warmup:          int64(p.Warmup),
+		Init:            initToWire(p.Init),
 	}
+}
+
+func initToWire(i sweep.Init) *pb.Init {
+	if i == (sweep.Init{}) {
+		return nil
+	}
+	return &pb.Init{File: i.File, Digest: i.Digest, Classifier: string(i.Classifier)}
 }
 
 func paramsFromWire(p *pb.Params) sweep.Params {
@@ -104,5 +114,10 @@ func paramsFromWire(p *pb.Params) sweep.Params {
 		WeightDecay: p.GetWeightDecay(),
 		Schedule:    sweep.Schedule(p.GetSchedule()),
 		Warmup:      int(p.GetWarmup()),
+		Init: sweep.Init{
+			File:       p.GetInit().GetFile(),
+			Digest:     p.GetInit().GetDigest(),
+			Classifier: sweep.Classifier(p.GetInit().GetClassifier()),
+		},
 	}
 }

@@ -51,6 +51,8 @@ func fill(v reflect.Value, r *rand.Rand) {
 		v.SetString(string(rune(1 + r.IntN(0xD7FF))))
 	case reflect.Float64: // any finite bits: subnormal, huge, negative
 		v.SetFloat(math.Float64frombits(r.Uint64() &^ (1 << 62)))
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.Uint64:
 		v.SetUint(r.Uint64() | 1)
 	default:

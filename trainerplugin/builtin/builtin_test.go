@@ -2,6 +2,8 @@ package builtin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"math"
 	"os"
@@ -198,6 +200,41 @@ func TestTrainResumes(t *testing.T) {
 	}
 }
 
+// Weights that one trial keeps are where another starts: fine-tuning on other
+// data, with the last layer anew or as it was.
+func TestPretrain(t *testing.T) {
+	first := job(t, func(p *sweep.Params) { p.Model, p.Noise, p.Steps, p.LearnRate, p.Batch = "tanh-cnn", 0, 40, 4, 64 })
+	first.KeepWeights = true
+	o, err := shared.Train(t.Context(), first, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(filepath.Join(first.Dir, trainerplugin.WeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(file)
+	second := job(t, func(p *sweep.Params) {
+		p.Model, p.Steps, p.LearnRate, p.Seed = "tanh-cnn", 1, 1e-6, 12
+		p.Init = sweep.Init{File: trainerplugin.WeightsFile, Digest: "sha256:" + hex.EncodeToString(sum[:])}
+	})
+	second.DataDir = first.Dir
+	same, err := shared.Train(t.Context(), second, ignore)
+	if err != nil || same.Accuracy != o.Accuracy {
+		t.Errorf("after a step too small to matter accuracy is %v, and was %v; error %v", same.Accuracy, o.Accuracy, err)
+	}
+	second.Params.Init.Classifier, second.Dir = sweep.ResetClassifier, t.TempDir()
+	reset, err := shared.Train(t.Context(), second, ignore)
+	if err != nil || reset.Accuracy > o.Accuracy-0.1 {
+		t.Errorf("with a fresh classifier accuracy is %v, and was %v; error %v", reset.Accuracy, o.Accuracy, err)
+	}
+	second.Params.Init.Classifier, second.Params.Model = "", "linear"
+	_, err = shared.Check(t.Context(), second)
+	if !errors.Is(err, trainerplugin.ErrRefused) || !strings.Contains(err.Error(), "classifier/w is [32 10], and the model's [784 10]; ") {
+		t.Errorf("weights of another model: error %v", err)
+	}
+}
+
 // Views are drawn for (seed, step, example, view), as the data set documents.
 func TestViews(t *testing.T) {
 	j := job(t, func(p *sweep.Params) { p.AugMult, p.Augment = 3, sweep.Crop })
@@ -205,7 +242,7 @@ func TestViews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	part, err := shared.open(t.Context(), "", j.Params.Data)
+	part, err := shared.open(t.Context(), dataDir(""), j.Params.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +269,7 @@ func TestViews(t *testing.T) {
 
 func TestHeldOutIsWhatWasAskedFor(t *testing.T) {
 	p := job(t, nil).Params
-	part, err := shared.open(t.Context(), "", p.Data)
+	part, err := shared.open(t.Context(), dataDir(""), p.Data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 // A setup is a job that can run.
 type setup struct {
-	input    model.Input
+	engine   dpsgd.Engine
 	data     dpsgd.Data
 	estimate trainerplugin.Estimate
 }
@@ -37,16 +37,14 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 	if err := model.Check(p.Model); err != nil { // before data are read at length
 		return setup{}, refuse("model: %w", err)
 	}
-	part, err := t.open(ctx, j.DataDir, p.Data)
+	part, err := t.open(ctx, dataDir(j.DataDir), p.Data)
 	if err != nil {
 		return setup{}, err
 	}
 	set := part.Train.Set()
-	s := setup{
-		input: model.Input{Height: set.Height, Width: set.Width, Channels: set.Channels, Classes: len(set.Classes)},
-		data:  adapt(part, p),
-	}
-	d, err := model.Describe(p.Model, s.input, max(1, p.AugMult), j.Threads)
+	input := model.Input{Height: set.Height, Width: set.Width, Channels: set.Channels, Classes: len(set.Classes)}
+	s := setup{data: adapt(part, p)}
+	d, err := model.Describe(p.Model, input, max(1, p.AugMult), j.Threads)
 	if err != nil {
 		return setup{}, refuse("model: %w", err)
 	}
@@ -62,7 +60,21 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 		return setup{}, refuse("memory: the trial needs about %d MB and there are %d MB; take a smaller model, fewer threads than %d, or a larger machine",
 			s.estimate.MemoryBytes>>20, has>>20, j.Threads)
 	}
-	return s, nil
+	if s.engine, err = model.New(p.Model, input, j.Threads); err != nil {
+		return setup{}, refuse("model: %w", err)
+	}
+	if p.Init != (sweep.Init{}) {
+		s.data.Start, err = dpsgd.LoadInit(dataDir(j.DataDir), p, s.engine)
+	}
+	return s, err
+}
+
+// dataDir is dir, or [dataset.DefaultDir] if it is none.
+func dataDir(dir string) string {
+	if dir == "" {
+		return dataset.DefaultDir()
+	}
+	return dir
 }
 
 func refuse(format string, args ...any) error {
@@ -100,14 +112,10 @@ type opened struct {
 	part *dataset.Partition
 }
 
-// open reads and divides a data set, unless it was the last to be asked for. No
-// directory means [dataset.DefaultDir].
+// open reads and divides a data set, unless it was the last to be asked for.
 func (t *Trainer) open(ctx context.Context, dir string, data sweep.Data) (*dataset.Partition, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if dir == "" {
-		dir = dataset.DefaultDir()
-	}
 	if t.last.part != nil && t.last.dir == dir && t.last.data == data {
 		return t.last.part, nil
 	}

@@ -69,11 +69,7 @@ func (t *Trainer) Train(ctx context.Context, j trainerplugin.Job, report func(tr
 	if err != nil {
 		return sweep.Outcome{}, fmt.Errorf("train %s: %w", j.Trial, err)
 	}
-	engine, err := model.New(j.Params.Model, s.input, j.Threads)
-	if err != nil {
-		return sweep.Outcome{}, fmt.Errorf("train %s: %w", j.Trial, err)
-	}
-	o, err := dpsgd.Train(ctx, j, engine, s.data, noteDevices(j.Devices, report))
+	o, err := dpsgd.Train(ctx, j, s.engine, s.data, noteDevices(j.Devices, report))
 	if err != nil {
 		return sweep.Outcome{}, err
 	}

@@ -191,7 +191,7 @@ func TestSecureTrialsSaveTheirSecretFirst(t *testing.T) {
 func encoded(t testing.TB) ([]byte, identity) {
 	p := sweep.Params{NoiseFrom: sweep.Seeded, Seed: 1, Optimizer: sweep.Adam}
 	id := identity{"trial", "params", "sha256:data", small.Tensors(), momentNames(p)}
-	s := newState(p, small)
+	s := newState(p, small.Init(1))
 	s.step = 5
 	var buf bytes.Buffer
 	if _, err := encode(&buf, id, s); err != nil {

@@ -24,9 +24,8 @@ type state struct {
 	seconds   float64     // spent training, over all attempts that led here
 }
 
-// newState is where a trial with parameters p starts.
-func newState(p sweep.Params, e Engine) *state {
-	weights := e.Init(p.Seed)
+// newState is where a trial with parameters p starts, with the given weights.
+func newState(p sweep.Params, weights []float32) *state {
 	ema := make([]float64, len(weights))
 	for j, w := range weights {
 		ema[j] = float64(w)
@@ -95,9 +94,12 @@ func checkLayout(tensors []Tensor, n int) error {
 
 // MemoryBytes is what the loop allocates for a trial of p and a model with the
 // given number of weights: weights, their sum of gradients, the average and a
-// rounded copy of it to evaluate, what the optimizer keeps, and each thread's
-// noise.
+// rounded copy of it to evaluate, what the optimizer keeps, pre-trained weights
+// and each thread's noise.
 func MemoryBytes(p sweep.Params, parameters int64, threads int) int64 {
 	perWeight := int64(4 + 4 + 8 + 4 + 4*len(momentNames(p)))
+	if p.Init != (sweep.Init{}) {
+		perWeight += 4
+	}
 	return parameters*perWeight + int64(threads)*chunk*(8+noiseBytes)
 }

@@ -14,10 +14,11 @@ import (
 	"sweep/trainerplugin"
 )
 
-const (
-	checkpointPattern = "step-*.ckpt"
-	unfinishedPattern = ".step-*.tmp" // a checkpoint that is being written, or was when the process died
-)
+const checkpointPattern = "step-*.ckpt"
+
+// unfinished are names of files that are being written, or were when the
+// process died: checkpoints and kept weights.
+var unfinished = []string{".step-*.tmp", "." + trainerplugin.WeightsFile + "-*.tmp"}
 
 // A store is the folder of one trial's checkpoints.
 type store struct {
@@ -35,7 +36,7 @@ func openStore(dir string, id identity, steps int) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
-	if err := removeMatching(dir, unfinishedPattern, all); err != nil {
+	if err := removeUnfinished(dir); err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
 	return &store{dir, id, steps, -1}, nil
@@ -122,13 +123,20 @@ func (s *store) removeBefore(step int) error {
 // exist is no error.
 func RemoveCheckpoints(dir string) error {
 	err := errors.Join(
-		removeMatching(dir, unfinishedPattern, all),
+		removeUnfinished(dir),
 		removeMatching(dir, checkpointPattern, all),
 	)
 	if err != nil {
 		return fmt.Errorf("remove checkpoints: %w", err)
 	}
 	return nil
+}
+
+func removeUnfinished(dir string) (err error) {
+	for _, pattern := range unfinished {
+		err = errors.Join(err, removeMatching(dir, pattern, all))
+	}
+	return err
 }
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%09d.ckpt", step) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sweep"
@@ -20,7 +21,8 @@ type Data struct {
 	// on (step, i, k) alone. Without augmentation it is the image itself.
 	View func(step, i, k int, img []float32) (label int)
 
-	Held Examples // what accuracy is measured on: Params.EvaluatedOn
+	Start []float32 // initial weights, from [LoadInit]; nil draws them from Params.Seed
+	Held  Examples  // what accuracy is measured on: Params.EvaluatedOn
 }
 
 // Train runs j's trial on e and d as [trainerplugin.Trainer] promises; the
@@ -52,6 +54,9 @@ func Train(ctx context.Context, j trainerplugin.Job, e Engine, d Data, report fu
 func train(ctx context.Context, j trainerplugin.Job, e Engine, d Data, report func(trainerplugin.Event) error) (sweep.Outcome, error) {
 	if err := Check(j.Params); err != nil {
 		return sweep.Outcome{}, err
+	}
+	if given := j.Params.Init != (sweep.Init{}); given != (d.Start != nil) {
+		return sweep.Outcome{}, fmt.Errorf("init: the trial has one: %t, its data bring weights: %t", given, d.Start != nil)
 	}
 	if d.Held.Len < 1 {
 		return sweep.Outcome{}, fmt.Errorf("%w: the %s split has no examples to measure accuracy on", trainerplugin.ErrRefused, j.Params.EvaluatedOn())
@@ -90,6 +95,7 @@ type loop struct {
 // open takes up the trial's last checkpoint, or starts afresh, and says so.
 func (l *loop) open() error {
 	p, tensors := l.job.Params, l.engine.Tensors()
+	p.Init.File = "" // where the file was changes nothing
 	id := identity{l.job.Trial, sweep.Digest("params", p), l.data.Digest, tensors, momentNames(p)}
 	var err error
 	if l.store, err = openStore(l.job.Dir, id, p.Steps); err != nil {
@@ -100,7 +106,11 @@ func (l *loop) open() error {
 		return err
 	}
 	if l.state = found; found == nil {
-		l.state = newState(p, l.engine)
+		start := slices.Clone(l.data.Start)
+		if start == nil {
+			start = l.engine.Init(p.Seed)
+		}
+		l.state = newState(p, start)
 	}
 	if err := checkLayout(tensors, len(l.weights)); err != nil {
 		return err
@@ -156,6 +166,11 @@ func (l *loop) finish(ctx context.Context) (sweep.Outcome, error) {
 	}
 	if err != nil {
 		return sweep.Outcome{}, err
+	}
+	if l.job.KeepWeights {
+		if err := l.keepWeights(); err != nil {
+			return sweep.Outcome{}, err
+		}
 	}
 	return sweep.Outcome{
 		Accuracy:      ev.Accuracy,

@@ -82,7 +82,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{18, 0}
+	return file_trainer_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type DescribeRequest struct {
@@ -483,6 +483,7 @@ type Job struct {
 	ReportEvery     *durationpb.Duration   `protobuf:"bytes,7,opt,name=report_every,json=reportEvery,proto3" json:"report_every,omitempty"`             // least time between two Progress events; 0 reports every step
 	EvaluateEvery   int64                  `protobuf:"varint,8,opt,name=evaluate_every,json=evaluateEvery,proto3" json:"evaluate_every,omitempty"`      // steps between evaluations before the last; 0 evaluates after the last step only
 	CheckpointEvery *durationpb.Duration   `protobuf:"bytes,9,opt,name=checkpoint_every,json=checkpointEvery,proto3" json:"checkpoint_every,omitempty"` // least time between two checkpoints; 0 writes none before Stop
+	KeepWeights     bool                   `protobuf:"varint,10,opt,name=keep_weights,json=keepWeights,proto3" json:"keep_weights,omitempty"`           // leave the averaged weights in dir as weights.safetensors, and say so in a Note
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -580,6 +581,13 @@ func (x *Job) GetCheckpointEvery() *durationpb.Duration {
 	return nil
 }
 
+func (x *Job) GetKeepWeights() bool {
+	if x != nil {
+		return x.KeepWeights
+	}
+	return false
+}
+
 // Params is one point of the grid with one seed.
 type Params struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -606,6 +614,7 @@ type Params struct {
 	WeightDecay   float64 `protobuf:"fixed64,20,opt,name=weight_decay,json=weightDecay,proto3" json:"weight_decay,omitempty"` // λ: each update takes η·λ of a weight from it; ≥ 0
 	Schedule      string  `protobuf:"bytes,21,opt,name=schedule,proto3" json:"schedule,omitempty"`                            // of the learning rate after the warm-up: "" is constant; "linear", "cosine"
 	Warmup        int64   `protobuf:"varint,22,opt,name=warmup,proto3" json:"warmup,omitempty"`                               // updates over which the learning rate rises to learning_rate; 0 to steps - 1
+	Init          *Init   `protobuf:"bytes,23,opt,name=init,proto3" json:"init,omitempty"`                                    // weights to start from; without it they are drawn from seed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -794,6 +803,74 @@ func (x *Params) GetWarmup() int64 {
 	return 0
 }
 
+func (x *Params) GetInit() *Init {
+	if x != nil {
+		return x.Init
+	}
+	return nil
+}
+
+// Init names a file of weights in the safetensors format.
+type Init struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`             // where it is in Job.data_dir, with slashes; changes no outcome
+	Digest        string                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`         // "sha256:…" of the file, which the trainer checks
+	Classifier    string                 `protobuf:"bytes,3,opt,name=classifier,proto3" json:"classifier,omitempty"` // "": the last layer is the file's; "reset": it is drawn from seed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Init) Reset() {
+	*x = Init{}
+	mi := &file_trainer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Init) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Init) ProtoMessage() {}
+
+func (x *Init) ProtoReflect() protoreflect.Message {
+	mi := &file_trainer_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Init.ProtoReflect.Descriptor instead.
+func (*Init) Descriptor() ([]byte, []int) {
+	return file_trainer_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Init) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Init) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Init) GetClassifier() string {
+	if x != nil {
+		return x.Classifier
+	}
+	return ""
+}
+
 // Data names the examples of a trial; train and validation come from the data
 // set's training part.
 type Data struct {
@@ -807,7 +884,7 @@ type Data struct {
 
 func (x *Data) Reset() {
 	*x = Data{}
-	mi := &file_trainer_proto_msgTypes[8]
+	mi := &file_trainer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +896,7 @@ func (x *Data) String() string {
 func (*Data) ProtoMessage() {}
 
 func (x *Data) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[8]
+	mi := &file_trainer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +909,7 @@ func (x *Data) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Data.ProtoReflect.Descriptor instead.
 func (*Data) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{8}
+	return file_trainer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Data) GetName() string {
@@ -873,7 +950,7 @@ type TrainEvent struct {
 
 func (x *TrainEvent) Reset() {
 	*x = TrainEvent{}
-	mi := &file_trainer_proto_msgTypes[9]
+	mi := &file_trainer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +962,7 @@ func (x *TrainEvent) String() string {
 func (*TrainEvent) ProtoMessage() {}
 
 func (x *TrainEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[9]
+	mi := &file_trainer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +975,7 @@ func (x *TrainEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainEvent.ProtoReflect.Descriptor instead.
 func (*TrainEvent) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{9}
+	return file_trainer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TrainEvent) GetEvent() isTrainEvent_Event {
@@ -1014,7 +1091,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_trainer_proto_msgTypes[10]
+	mi := &file_trainer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1103,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[10]
+	mi := &file_trainer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1116,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{10}
+	return file_trainer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Started) GetStep() int64 {
@@ -1085,7 +1162,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_trainer_proto_msgTypes[11]
+	mi := &file_trainer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1174,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[11]
+	mi := &file_trainer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1187,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{11}
+	return file_trainer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Progress) GetStep() int64 {
@@ -1214,7 +1291,7 @@ type Evaluation struct {
 
 func (x *Evaluation) Reset() {
 	*x = Evaluation{}
-	mi := &file_trainer_proto_msgTypes[12]
+	mi := &file_trainer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1303,7 @@ func (x *Evaluation) String() string {
 func (*Evaluation) ProtoMessage() {}
 
 func (x *Evaluation) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[12]
+	mi := &file_trainer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1316,7 @@ func (x *Evaluation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
 func (*Evaluation) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{12}
+	return file_trainer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Evaluation) GetStep() int64 {
@@ -1297,7 +1374,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_trainer_proto_msgTypes[13]
+	mi := &file_trainer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1386,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[13]
+	mi := &file_trainer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1399,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{13}
+	return file_trainer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Checkpoint) GetStep() int64 {
@@ -1364,7 +1441,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_trainer_proto_msgTypes[14]
+	mi := &file_trainer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1453,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[14]
+	mi := &file_trainer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1466,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{14}
+	return file_trainer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Note) GetStep() int64 {
@@ -1427,7 +1504,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_trainer_proto_msgTypes[15]
+	mi := &file_trainer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1516,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[15]
+	mi := &file_trainer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1529,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{15}
+	return file_trainer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Outcome) GetAccuracy() float64 {
@@ -1541,7 +1618,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_trainer_proto_msgTypes[16]
+	mi := &file_trainer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1630,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[16]
+	mi := &file_trainer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1643,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{16}
+	return file_trainer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StopRequest) GetTrial() string {
@@ -1585,7 +1662,7 @@ type StopReply struct {
 
 func (x *StopReply) Reset() {
 	*x = StopReply{}
-	mi := &file_trainer_proto_msgTypes[17]
+	mi := &file_trainer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1674,7 @@ func (x *StopReply) String() string {
 func (*StopReply) ProtoMessage() {}
 
 func (x *StopReply) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[17]
+	mi := &file_trainer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1687,7 @@ func (x *StopReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopReply.ProtoReflect.Descriptor instead.
 func (*StopReply) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{17}
+	return file_trainer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StopReply) GetRunning() bool {
@@ -1630,7 +1707,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_trainer_proto_msgTypes[18]
+	mi := &file_trainer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1719,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_trainer_proto_msgTypes[18]
+	mi := &file_trainer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1732,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_trainer_proto_rawDescGZIP(), []int{18}
+	return file_trainer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Failure) GetKinds() []Failure_Kind {
@@ -1704,7 +1781,7 @@ const file_trainer_proto_rawDesc = "" +
 	"dataDigest\x12%\n" +
 	"\x0etrain_examples\x18\x06 \x01(\x03R\rtrainExamples\"7\n" +
 	"\fTrainRequest\x12'\n" +
-	"\x03job\x18\x01 \x01(\v2\x15.sweep.trainer.v1.JobR\x03job\"\xd9\x02\n" +
+	"\x03job\x18\x01 \x01(\v2\x15.sweep.trainer.v1.JobR\x03job\"\xfc\x02\n" +
 	"\x03Job\x12\x14\n" +
 	"\x05trial\x18\x01 \x01(\tR\x05trial\x120\n" +
 	"\x06params\x18\x02 \x01(\v2\x18.sweep.trainer.v1.ParamsR\x06params\x12\x19\n" +
@@ -1714,7 +1791,9 @@ const file_trainer_proto_rawDesc = "" +
 	"\adevices\x18\x06 \x03(\tR\adevices\x12<\n" +
 	"\freport_every\x18\a \x01(\v2\x19.google.protobuf.DurationR\vreportEvery\x12%\n" +
 	"\x0eevaluate_every\x18\b \x01(\x03R\revaluateEvery\x12D\n" +
-	"\x10checkpoint_every\x18\t \x01(\v2\x19.google.protobuf.DurationR\x0fcheckpointEvery\"\xcb\x05\n" +
+	"\x10checkpoint_every\x18\t \x01(\v2\x19.google.protobuf.DurationR\x0fcheckpointEvery\x12!\n" +
+	"\fkeep_weights\x18\n" +
+	" \x01(\bR\vkeepWeights\"\xf7\x05\n" +
 	"\x06Params\x12\x18\n" +
 	"\atrainer\x18\x01 \x01(\tR\atrainer\x12*\n" +
 	"\x04data\x18\x02 \x01(\v2\x16.sweep.trainer.v1.DataR\x04data\x12\x14\n" +
@@ -1739,10 +1818,17 @@ const file_trainer_proto_rawDesc = "" +
 	"\badam_eps\x18\x13 \x01(\x01R\aadamEps\x12!\n" +
 	"\fweight_decay\x18\x14 \x01(\x01R\vweightDecay\x12\x1a\n" +
 	"\bschedule\x18\x15 \x01(\tR\bschedule\x12\x16\n" +
-	"\x06warmup\x18\x16 \x01(\x03R\x06warmup\x1a:\n" +
+	"\x06warmup\x18\x16 \x01(\x03R\x06warmup\x12*\n" +
+	"\x04init\x18\x17 \x01(\v2\x16.sweep.trainer.v1.InitR\x04init\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"R\n" +
+	"\x04Init\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x1e\n" +
+	"\n" +
+	"classifier\x18\x03 \x01(\tR\n" +
+	"classifier\"P\n" +
 	"\x04Data\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05train\x18\x02 \x01(\x03R\x05train\x12\x1e\n" +
@@ -1847,7 +1933,7 @@ func file_trainer_proto_rawDescGZIP() []byte {
 }
 
 var file_trainer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_trainer_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_trainer_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_trainer_proto_goTypes = []any{
 	(Failure_Kind)(0),           // 0: sweep.trainer.v1.Failure.Kind
 	(*DescribeRequest)(nil),     // 1: sweep.trainer.v1.DescribeRequest
@@ -1858,49 +1944,51 @@ var file_trainer_proto_goTypes = []any{
 	(*TrainRequest)(nil),        // 6: sweep.trainer.v1.TrainRequest
 	(*Job)(nil),                 // 7: sweep.trainer.v1.Job
 	(*Params)(nil),              // 8: sweep.trainer.v1.Params
-	(*Data)(nil),                // 9: sweep.trainer.v1.Data
-	(*TrainEvent)(nil),          // 10: sweep.trainer.v1.TrainEvent
-	(*Started)(nil),             // 11: sweep.trainer.v1.Started
-	(*Progress)(nil),            // 12: sweep.trainer.v1.Progress
-	(*Evaluation)(nil),          // 13: sweep.trainer.v1.Evaluation
-	(*Checkpoint)(nil),          // 14: sweep.trainer.v1.Checkpoint
-	(*Note)(nil),                // 15: sweep.trainer.v1.Note
-	(*Outcome)(nil),             // 16: sweep.trainer.v1.Outcome
-	(*StopRequest)(nil),         // 17: sweep.trainer.v1.StopRequest
-	(*StopReply)(nil),           // 18: sweep.trainer.v1.StopReply
-	(*Failure)(nil),             // 19: sweep.trainer.v1.Failure
-	nil,                         // 20: sweep.trainer.v1.Params.OptionsEntry
-	(*durationpb.Duration)(nil), // 21: google.protobuf.Duration
+	(*Init)(nil),                // 9: sweep.trainer.v1.Init
+	(*Data)(nil),                // 10: sweep.trainer.v1.Data
+	(*TrainEvent)(nil),          // 11: sweep.trainer.v1.TrainEvent
+	(*Started)(nil),             // 12: sweep.trainer.v1.Started
+	(*Progress)(nil),            // 13: sweep.trainer.v1.Progress
+	(*Evaluation)(nil),          // 14: sweep.trainer.v1.Evaluation
+	(*Checkpoint)(nil),          // 15: sweep.trainer.v1.Checkpoint
+	(*Note)(nil),                // 16: sweep.trainer.v1.Note
+	(*Outcome)(nil),             // 17: sweep.trainer.v1.Outcome
+	(*StopRequest)(nil),         // 18: sweep.trainer.v1.StopRequest
+	(*StopReply)(nil),           // 19: sweep.trainer.v1.StopReply
+	(*Failure)(nil),             // 20: sweep.trainer.v1.Failure
+	nil,                         // 21: sweep.trainer.v1.Params.OptionsEntry
+	(*durationpb.Duration)(nil), // 22: google.protobuf.Duration
 }
 var file_trainer_proto_depIdxs = []int32{
 	3,  // 0: sweep.trainer.v1.DescribeReply.parameters:type_name -> sweep.trainer.v1.Parameter
 	7,  // 1: sweep.trainer.v1.CheckRequest.job:type_name -> sweep.trainer.v1.Job
 	7,  // 2: sweep.trainer.v1.TrainRequest.job:type_name -> sweep.trainer.v1.Job
 	8,  // 3: sweep.trainer.v1.Job.params:type_name -> sweep.trainer.v1.Params
-	21, // 4: sweep.trainer.v1.Job.report_every:type_name -> google.protobuf.Duration
-	21, // 5: sweep.trainer.v1.Job.checkpoint_every:type_name -> google.protobuf.Duration
-	9,  // 6: sweep.trainer.v1.Params.data:type_name -> sweep.trainer.v1.Data
-	20, // 7: sweep.trainer.v1.Params.options:type_name -> sweep.trainer.v1.Params.OptionsEntry
-	11, // 8: sweep.trainer.v1.TrainEvent.started:type_name -> sweep.trainer.v1.Started
-	12, // 9: sweep.trainer.v1.TrainEvent.progress:type_name -> sweep.trainer.v1.Progress
-	13, // 10: sweep.trainer.v1.TrainEvent.evaluation:type_name -> sweep.trainer.v1.Evaluation
-	14, // 11: sweep.trainer.v1.TrainEvent.checkpoint:type_name -> sweep.trainer.v1.Checkpoint
-	15, // 12: sweep.trainer.v1.TrainEvent.note:type_name -> sweep.trainer.v1.Note
-	16, // 13: sweep.trainer.v1.TrainEvent.outcome:type_name -> sweep.trainer.v1.Outcome
-	0,  // 14: sweep.trainer.v1.Failure.kinds:type_name -> sweep.trainer.v1.Failure.Kind
-	1,  // 15: sweep.trainer.v1.Trainer.Describe:input_type -> sweep.trainer.v1.DescribeRequest
-	4,  // 16: sweep.trainer.v1.Trainer.Check:input_type -> sweep.trainer.v1.CheckRequest
-	6,  // 17: sweep.trainer.v1.Trainer.Train:input_type -> sweep.trainer.v1.TrainRequest
-	17, // 18: sweep.trainer.v1.Trainer.Stop:input_type -> sweep.trainer.v1.StopRequest
-	2,  // 19: sweep.trainer.v1.Trainer.Describe:output_type -> sweep.trainer.v1.DescribeReply
-	5,  // 20: sweep.trainer.v1.Trainer.Check:output_type -> sweep.trainer.v1.CheckReply
-	10, // 21: sweep.trainer.v1.Trainer.Train:output_type -> sweep.trainer.v1.TrainEvent
-	18, // 22: sweep.trainer.v1.Trainer.Stop:output_type -> sweep.trainer.v1.StopReply
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	22, // 4: sweep.trainer.v1.Job.report_every:type_name -> google.protobuf.Duration
+	22, // 5: sweep.trainer.v1.Job.checkpoint_every:type_name -> google.protobuf.Duration
+	10, // 6: sweep.trainer.v1.Params.data:type_name -> sweep.trainer.v1.Data
+	21, // 7: sweep.trainer.v1.Params.options:type_name -> sweep.trainer.v1.Params.OptionsEntry
+	9,  // 8: sweep.trainer.v1.Params.init:type_name -> sweep.trainer.v1.Init
+	12, // 9: sweep.trainer.v1.TrainEvent.started:type_name -> sweep.trainer.v1.Started
+	13, // 10: sweep.trainer.v1.TrainEvent.progress:type_name -> sweep.trainer.v1.Progress
+	14, // 11: sweep.trainer.v1.TrainEvent.evaluation:type_name -> sweep.trainer.v1.Evaluation
+	15, // 12: sweep.trainer.v1.TrainEvent.checkpoint:type_name -> sweep.trainer.v1.Checkpoint
+	16, // 13: sweep.trainer.v1.TrainEvent.note:type_name -> sweep.trainer.v1.Note
+	17, // 14: sweep.trainer.v1.TrainEvent.outcome:type_name -> sweep.trainer.v1.Outcome
+	0,  // 15: sweep.trainer.v1.Failure.kinds:type_name -> sweep.trainer.v1.Failure.Kind
+	1,  // 16: sweep.trainer.v1.Trainer.Describe:input_type -> sweep.trainer.v1.DescribeRequest
+	4,  // 17: sweep.trainer.v1.Trainer.Check:input_type -> sweep.trainer.v1.CheckRequest
+	6,  // 18: sweep.trainer.v1.Trainer.Train:input_type -> sweep.trainer.v1.TrainRequest
+	18, // 19: sweep.trainer.v1.Trainer.Stop:input_type -> sweep.trainer.v1.StopRequest
+	2,  // 20: sweep.trainer.v1.Trainer.Describe:output_type -> sweep.trainer.v1.DescribeReply
+	5,  // 21: sweep.trainer.v1.Trainer.Check:output_type -> sweep.trainer.v1.CheckReply
+	11, // 22: sweep.trainer.v1.Trainer.Train:output_type -> sweep.trainer.v1.TrainEvent
+	19, // 23: sweep.trainer.v1.Trainer.Stop:output_type -> sweep.trainer.v1.StopReply
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_trainer_proto_init() }
@@ -1908,7 +1996,7 @@ func file_trainer_proto_init() {
 	if File_trainer_proto != nil {
 		return
 	}
-	file_trainer_proto_msgTypes[9].OneofWrappers = []any{
+	file_trainer_proto_msgTypes[10].OneofWrappers = []any{
 		(*TrainEvent_Started)(nil),
 		(*TrainEvent_Progress)(nil),
 		(*TrainEvent_Evaluation)(nil),
@@ -1922,7 +2010,7 @@ func file_trainer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_trainer_proto_rawDesc), len(file_trainer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
