@@ -38,19 +38,26 @@ const (
 // Noise returns the smallest noise multiplier σ of five significant digits, from
 // 0.001 to 1e6, that keeps steps steps at sampleRate within the target.
 func (c Calibration) Noise(sampleRate float64, steps int) (float64, error) {
-	event := func(σ float64) DPSGD { return DPSGD{sampleRate, σ, steps} }
-	if err := c.check(event(1)); err != nil {
+	event := func(σ float64) Event { return DPSGD{sampleRate, σ, steps} }
+	if err := c.check(DPSGD{sampleRate, 1, steps}); err != nil {
 		return math.NaN(), fmt.Errorf("calibrate noise: %w", err)
 	}
+	return c.noise(guessNoise(c.Target, sampleRate, steps), event)
+}
+
+// NoiseOf is [Calibration.Noise] for any event that depends on a noise multiplier
+// and costs no more the larger that is.
+func (c Calibration) NoiseOf(event func(sigma float64) Event) (float64, error) {
+	return c.noise(1, event)
+}
+
+func (c Calibration) noise(guess float64, event func(σ float64) Event) (float64, error) {
 	most := decimalIndex(mostNoise)
-	cost := func(i int) (float64, error) { return c.cost(event(decimalAt(most - i))) }
-	guess := most - decimalIndex(guessNoise(c.Target, sampleRate, steps))
-	i, err := largestWithin(c.Target.Epsilon, most-decimalIndex(leastNoise), guess, cost)
+	i, err := c.largest(most-decimalIndex(leastNoise), most-decimalIndex(guess), func(i int) Event {
+		return event(decimalAt(most - i))
+	})
 	if err != nil {
 		return math.NaN(), fmt.Errorf("calibrate noise: %w", err)
-	}
-	if i < 0 {
-		return math.NaN(), fmt.Errorf("calibrate noise: %w", c.infeasible(DPSGD{sampleRate, mostNoise, steps}))
 	}
 	return decimalAt(most - i), nil
 }
@@ -68,17 +75,17 @@ func guessNoise(b Budget, q float64, steps int) float64 {
 // Steps returns the largest number of steps at sampleRate and noise multiplier
 // sigma that stays within the target, at most 2^40.
 func (c Calibration) Steps(sampleRate, sigma float64) (int, error) {
-	one := DPSGD{sampleRate, sigma, 1}
-	if err := c.check(one); err != nil {
+	if err := c.check(DPSGD{sampleRate, sigma, 1}); err != nil {
 		return 0, fmt.Errorf("calibrate steps: %w", err)
 	}
-	cost := func(i int) (float64, error) { return c.cost(DPSGD{sampleRate, sigma, i + 1}) }
-	i, err := largestWithin(c.Target.Epsilon, mostSteps-1, 999, cost)
+	return c.StepsOf(func(steps int) Event { return DPSGD{sampleRate, sigma, steps} })
+}
+
+// StepsOf is [Calibration.Steps] for any event that is made of steps.
+func (c Calibration) StepsOf(event func(steps int) Event) (int, error) {
+	i, err := c.largest(mostSteps-1, 999, func(i int) Event { return event(i + 1) })
 	if err != nil {
 		return 0, fmt.Errorf("calibrate steps: %w", err)
-	}
-	if i < 0 {
-		return 0, fmt.Errorf("calibrate steps: %w", c.infeasible(one))
 	}
 	return i + 1, nil
 }
@@ -89,17 +96,19 @@ func (c Calibration) Batch(examples int, sigma float64, steps int) (int, error) 
 	if examples < 1 {
 		return 0, fmt.Errorf("calibrate batch: %d examples; there must be at least 1", examples)
 	}
-	event := func(batch int) DPSGD { return DPSGD{float64(batch) / float64(examples), sigma, steps} }
-	if err := c.check(event(1)); err != nil {
+	rate := func(batch int) float64 { return float64(batch) / float64(examples) }
+	if err := c.check(DPSGD{rate(1), sigma, steps}); err != nil {
 		return 0, fmt.Errorf("calibrate batch: %w", err)
 	}
-	cost := func(i int) (float64, error) { return c.cost(event(i + 1)) }
-	i, err := largestWithin(c.Target.Epsilon, examples-1, examples/20, cost)
+	return c.BatchOf(examples, func(batch int) Event { return DPSGD{rate(batch), sigma, steps} })
+}
+
+// BatchOf is [Calibration.Batch] for any event that depends on a batch of 1 to
+// examples examples and costs no less the larger that is.
+func (c Calibration) BatchOf(examples int, event func(batch int) Event) (int, error) {
+	i, err := c.largest(examples-1, examples/20, func(i int) Event { return event(i + 1) })
 	if err != nil {
 		return 0, fmt.Errorf("calibrate batch: %w", err)
-	}
-	if i < 0 {
-		return 0, fmt.Errorf("calibrate batch: %w", c.infeasible(event(1)))
 	}
 	return i + 1, nil
 }
@@ -107,20 +116,33 @@ func (c Calibration) Batch(examples int, sigma float64, steps int) (int, error) 
 // SampleRate returns the largest sampling rate of five significant digits, from
 // 1e-9 to 1, that keeps steps steps with noise multiplier sigma within the target.
 func (c Calibration) SampleRate(sigma float64, steps int) (float64, error) {
-	least := decimalIndex(1e-9)
-	event := func(i int) DPSGD { return DPSGD{decimalAt(least + i), sigma, steps} }
-	if err := c.check(event(0)); err != nil {
+	if err := c.check(DPSGD{1, sigma, steps}); err != nil {
 		return math.NaN(), fmt.Errorf("calibrate sample rate: %w", err)
 	}
-	cost := func(i int) (float64, error) { return c.cost(event(i)) }
-	i, err := largestWithin(c.Target.Epsilon, -least, decimalIndex(0.01)-least, cost)
+	return c.SampleRateOf(func(q float64) Event { return DPSGD{q, sigma, steps} })
+}
+
+// SampleRateOf is [Calibration.SampleRate] for any event that depends on a
+// sampling rate and costs no less the larger that is.
+func (c Calibration) SampleRateOf(event func(rate float64) Event) (float64, error) {
+	least := decimalIndex(1e-9)
+	i, err := c.largest(-least, decimalIndex(0.01)-least, func(i int) Event { return event(decimalAt(least + i)) })
 	if err != nil {
 		return math.NaN(), fmt.Errorf("calibrate sample rate: %w", err)
 	}
-	if i < 0 {
-		return math.NaN(), fmt.Errorf("calibrate sample rate: %w", c.infeasible(event(0)))
-	}
 	return decimalAt(least + i), nil
+}
+
+// largest returns the largest i in [0, n] whose event is within the target.
+func (c Calibration) largest(n, guess int, event func(i int) Event) (int, error) {
+	if err := c.Target.Check(); err != nil {
+		return 0, err
+	}
+	i, err := largestWithin(c.Target.Epsilon, n, guess, func(i int) (float64, error) { return c.cost(event(i)) })
+	if err == nil && i < 0 {
+		err = c.infeasible(event(0))
+	}
+	return i, err
 }
 
 func (c Calibration) check(e DPSGD) error {
@@ -145,8 +167,8 @@ func (c Calibration) cost(e Event) (float64, error) {
 }
 
 // infeasible says what the cheapest thing that could be done would cost.
-func (c Calibration) infeasible(one DPSGD) error {
-	cost, err := c.cost(one)
+func (c Calibration) infeasible(least Event) error {
+	cost, err := c.cost(least)
 	if err != nil {
 		return err
 	}
@@ -154,77 +176,22 @@ func (c Calibration) infeasible(one DPSGD) error {
 	if c.Spent != nil {
 		after = " after what was spent"
 	}
-	steps := "one step"
-	if one.Steps != 1 {
-		steps = fmt.Sprintf("%d steps", one.Steps)
-	}
-	return fmt.Errorf("%w: epsilon %v at delta %v, but %s with sample rate %v and noise multiplier %v%s costs epsilon %s by %s",
-		ErrInfeasible, c.Target.Epsilon, c.Target.Delta, steps, one.SampleRate, one.Noise, after, FormatEpsilon(cost, 4), c.Accountant)
+	return fmt.Errorf("%w: epsilon %v at delta %v, but %s%s costs epsilon %s by %s",
+		ErrInfeasible, c.Target.Epsilon, c.Target.Delta, describe(least), after, FormatEpsilon(cost, 4), c.Accountant)
 }
 
-// largestWithin returns the largest i in [0, n] whose cost is at most target,
-// where cost does not fall in i; -1 if cost(0) is above it. It brackets the
-// answer from guess outwards and closes in by false position on ln cost with
-// the Illinois weights, for every evaluation may take milliseconds.
-func largestWithin(target float64, n, guess int, cost func(int) (float64, error)) (int, error) {
-	var err error
-	excess := func(i int) float64 { // ln(cost/target), finite so that it can be interpolated
-		c, e := cost(i)
-		if e != nil {
-			err = e
-			return 0
+// describe names an event to a person.
+func describe(e Event) string {
+	if e, ok := e.(DPSGD); ok {
+		steps := "one step"
+		if e.Steps != 1 {
+			steps = fmt.Sprintf("%d steps", e.Steps)
 		}
-		return math.Log(min(max(c, 1e-300), 1e300)) - math.Log(max(target, 1e-300))
+		return fmt.Sprintf("%s with sample rate %v and noise multiplier %v", steps, e.SampleRate, e.Noise)
 	}
-	lo, hi := -1, n+1 // within, above
-	var atLo, atHi float64
-	for step, i := 1024, min(max(guess, 0), n); err == nil; step *= 4 {
-		if x := excess(i); x <= 0 {
-			lo, atLo = i, x
-		} else {
-			hi, atHi = i, x
-		}
-		if lo == n || hi == 0 || (lo >= 0 && hi <= n) {
-			break
-		}
-		if hi > n {
-			i = min(i+step, n)
-		} else {
-			i = max(i-step, 0)
-		}
+	form, err := MarshalEvent(e)
+	if err != nil {
+		return "the least"
 	}
-	for side := 0; hi-lo > 1 && hi != 0 && err == nil; {
-		at := float64(lo) + float64(hi-lo)*atLo/(atLo-atHi)
-		i := min(max(int(math.Round(at)), lo+1), hi-1)
-		if x := excess(i); x <= 0 {
-			lo, atLo = i, x
-			if side == -1 {
-				atHi /= 2
-			}
-			side = -1
-		} else {
-			hi, atHi = i, x
-			if side == 1 {
-				atLo /= 2
-			}
-			side = 1
-		}
-	}
-	return lo, err
-}
-
-// Decimals of five significant digits are numbered in rising order, 90,000 to
-// each power of ten, so that they can be searched like integers.
-const perDecade = 90_000
-
-// decimalAt is the decimal with the given number; number 0 is 1.0000.
-func decimalAt(index int) float64 {
-	e := int(math.Floor(float64(index) / perDecade))
-	return decimal(int64(index-e*perDecade+perDecade/9), e-4)
-}
-
-// decimalIndex is the number of the decimal nearest to x.
-func decimalIndex(x float64) int {
-	e := int(math.Floor(math.Log10(x)))
-	return e*perDecade + int(math.Round(x*math.Pow10(4-e))) - perDecade/9
+	return string(form)
 }

@@ -145,6 +145,43 @@ func TestPitfallCalibrationDoesNotOvershoot(t *testing.T) {
 	near(t, "batch", float64(batch), err, 4496, 1)
 }
 
+// What is calibrated need not be Poisson batches: full batches are one Gaussian
+// release, of which the closed form is known, and fixed sizes go by RDP.
+func TestCalibrateOtherEvents(t *testing.T) {
+	c := Calibration{Accountant: Certified, Target: Budget{2, 1e-5}}
+	σ, err := c.NoiseOf(func(σ float64) Event { return Gaussian{σ, 10} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if δ := gaussianDelta(σ/math.Sqrt(10), 2); δ > 1e-5 || δ < 0.99e-5 {
+		t.Errorf("σ = %v has δ(2) = %v, want just below 1e-5", σ, δ)
+	}
+	n, err := c.StepsOf(func(n int) Event { return Gaussian{20, n} })
+	if err != nil || gaussianDelta(20/math.Sqrt(float64(n)), 2) > 1e-5 || gaussianDelta(20/math.Sqrt(float64(n+1)), 2) <= 1e-5 {
+		t.Errorf("%d releases, %v; want the most that stay within", n, err)
+	}
+	c.Relation = ReplaceOne
+	cost := func(batch int) float64 {
+		ε, err := RDP.EpsilonOf(Question{Event: FixedSize{60000, batch, 5, 500}, Relation: ReplaceOne}, 1e-5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ε
+	}
+	batch, err := c.BatchOf(60000, func(b int) Event { return FixedSize{60000, b, 5, 500} })
+	if err != nil || cost(batch) > 2 || cost(batch+1) <= 2 {
+		t.Errorf("batch %d, %v costs %v; want the largest within", batch, err, cost(batch))
+	}
+	q, err := c.SampleRateOf(func(q float64) Event { return Subset{q, Gaussian{1, 1}} })
+	if err == nil {
+		t.Errorf("rate %v of a subset that replaces, which nobody prices", q)
+	}
+	_, err = c.StepsOf(func(n int) Event { return Gaussian{0.1, n} })
+	if !errors.Is(err, ErrInfeasible) || !strings.Contains(err.Error(), `but {"type":"gaussian","noise_multiplier":0.1,"count":1} costs`) {
+		t.Errorf("error %v, want what the least costs", err)
+	}
+}
+
 func ExampleCalibrateNoise() {
 	σ, err := CalibrateNoise(RDP, Budget{Epsilon: 8, Delta: 1e-5}, 16384./50000, 2000)
 	fmt.Println(σ, err)

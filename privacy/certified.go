@@ -1,9 +1,6 @@
 package privacy
 
-import (
-	"errors"
-	"math"
-)
+import "errors"
 
 // certified answers by the tightest accountant that applies.
 type certified struct{ question Question }
@@ -43,6 +40,7 @@ func (c certified) first(ask func(bracketer) (float64, float64, error)) (lower, 
 		func(q Question) (bracketer, error) { return newSelection(q) },
 		func(q Question) (bracketer, error) { return newExact(q) },
 		func(q Question) (bracketer, error) { return newLower(q) },
+		func(q Question) (bracketer, error) { return newWitnessed(q) },
 		func(q Question) (bracketer, error) { return newRenyi(q) },
 	} {
 		var b bracketer
@@ -115,36 +113,4 @@ func (r renyi) epsilons(delta float64) (lower, upper float64, err error) {
 func (r renyi) deltas(epsilon float64) (lower, upper float64, err error) {
 	upper, err = r.delta(epsilon)
 	return 0, upper, err
-}
-
-// A Bracket holds the truth between two numbers.
-type Bracket struct {
-	Lower float64 `json:"lower"`
-	Upper float64 `json:"upper"`
-}
-
-// EpsilonBracket returns ε at delta from below and from above: exact to nine
-// digits where [Exact] applies, by [PLD] elsewhere, and with 0 as the lower end
-// where only [RDP] knows the event. Lower is what no accountant can go below.
-func EpsilonBracket(q Question, delta float64) (Bracket, error) {
-	return bracket(q, checkDelta(delta), math.Inf(1), func(c certified) (float64, float64, error) { return c.epsilons(delta) })
-}
-
-// DeltaBracket is [EpsilonBracket] for δ at epsilon.
-func DeltaBracket(q Question, epsilon float64) (Bracket, error) {
-	return bracket(q, checkEpsilon(epsilon), 1, func(c certified) (float64, float64, error) { return c.deltas(epsilon) })
-}
-
-func bracket(q Question, err error, bare float64, ask func(certified) (float64, float64, error)) (Bracket, error) {
-	if err == nil {
-		err = q.check()
-	}
-	if err != nil {
-		return Bracket{}, err
-	}
-	lower, upper, err := ask(certified{q})
-	if errors.Is(err, errNoNoise) {
-		return Bracket{0, bare}, nil
-	}
-	return Bracket{lower, upper}, err
 }

@@ -18,13 +18,14 @@ import (
 // gives exactly δ(ε) + Σ_{n≥1} e^{cnD}·δ(ε+nD) + Σ_{n≥1} e^{-cnD}·δ(ε-nD).
 // Both sums are positive and bounded by Chernoff's inequality and by δ ≤ 1.
 type contour struct {
-	c, du   float64
-	k       float64      // K(c)
-	logs    []complex128 // K(c + i·n·du) - K(c), up to 2πi
-	errs    []float64    // relative error of exp of each, from the quadrature in x
-	end     float64      // |exp| of logs beyond the last, at most
-	beyond  []point      // other real points of K, for Chernoff's bound
-	roundUp float64      // relative error by rounding
+	c, du  float64
+	k      float64      // K(c)
+	logs   []complex128 // K(c + i·n·du) - K(c), up to 2πi
+	errs   []float64    // relative error of exp of each, from the quadrature in x
+	end    float64      // |exp| of logs beyond the last, at most
+	beyond []point      // other real points of K, for Chernoff's bound
+	rounds float64      // size of what was rounded on the way to K(c): Σ T·(|K| + c·E|L|)
+	size   float64      // and to the logs, for each unit of frequency: Σ T·E|L|
 }
 
 // A point is K at a real argument.
@@ -33,6 +34,9 @@ type point struct{ c, k float64 }
 const (
 	// accuracy is the relative error of δ that a contour is laid for.
 	accuracy = 1e-12
+	// unit is taken for the relative error of rounding, some five times what a
+	// single operation does.
+	unit = 1e-15
 	// mostWork bounds the frequencies times nodes of one contour: some 60 ms.
 	mostWork = 2e7
 )
@@ -144,10 +148,11 @@ func (d direction) decayed(ts []tilt, u, goal float64) bool {
 // e^goal relative to exp(K(c)).
 func (d direction) extend(o *contour, ts []tilt, u, goal float64) bool {
 	n := int(math.Ceil(u/o.du)) + 1
-	o.logs, o.errs, o.roundUp = make([]complex128, n), make([]float64, n), 0
+	o.logs, o.errs, o.rounds, o.size = make([]complex128, n), make([]float64, n), 0, 0
 	for i, s := range d {
 		ts[i].characteristic(o.du, float64(s.times), o.logs, o.errs)
-		o.roundUp += 2e-16 * float64(s.times) * (1 + math.Abs(ts[i].k))
+		o.rounds += float64(s.times) * (math.Abs(ts[i].k) + o.c*ts[i].size)
+		o.size += float64(s.times) * ts[i].size
 	}
 	o.end = 0
 	for i := n - max(n/8, 1); i < n; i++ {
@@ -173,9 +178,9 @@ func (o *contour) delta(ε float64) (δ, slope, bound float64) {
 		slope -= real(g)
 		f := g / z
 		δ += real(f)
-		size += (o.errs[n] + 1e-15) * math.Hypot(real(f), imag(f))
+		size += (o.errs[n] + unit*(1+u*(o.size+ε))) * math.Hypot(real(f), imag(f))
 	}
 	tail := o.end / (float64(len(o.logs)) * o.du) / o.du
-	bound = scale*(size+o.roundUp*math.Abs(δ)+tail) + o.aliases(ε)
+	bound = scale*(size+unit*(1+o.rounds+o.c*ε)*math.Abs(δ)+tail) + o.aliases(ε)
 	return scale * δ, scale * slope, bound
 }

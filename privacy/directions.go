@@ -21,11 +21,17 @@ const smallNoise = 0.02
 // are composed separately: at every ε > 0 that was tried removing dominates
 // adding under Poisson sampling, but nothing proves it for compositions. There
 // is one direction only if they mirror each other.
-func directions(q Question) ([]direction, error) {
+func directions(q Question) ([]direction, error) { return directionsBy(q, lawsOf) }
+
+// laws gives the losses of one step in the direction of removing and in that of
+// adding, the latter nil if they are alike.
+type laws func(step Event, r Relation) (remove, add law, err error)
+
+func directionsBy(q Question, losses laws) ([]direction, error) {
 	var there, back direction
 	mirrored := true
 	for _, p := range phases(q.Event) {
-		to, from, err := lawsOf(p.step, q.relation())
+		to, from, err := losses(p.step, q.relation())
 		if err != nil {
 			return nil, err
 		}
@@ -63,8 +69,7 @@ func (d direction) strongest() float64 {
 	return most
 }
 
-// lawsOf returns the losses of one step in the direction of removing and in
-// that of adding, the latter nil if they are alike.
+// lawsOf are the laws of dominating pairs.
 func lawsOf(step Event, r Relation) (remove, add law, err error) {
 	switch e := step.(type) {
 	case DPSGD:

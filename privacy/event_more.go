@@ -34,6 +34,9 @@ type FixedSize struct {
 
 func (FixedSize) kind() string { return "fixed_size" }
 
+// rate is the chance that an example is in a batch.
+func (e FixedSize) rate() float64 { return float64(e.Batch) / float64(e.Examples) }
+
 // Check complains about values out of range.
 func (e FixedSize) Check() error {
 	if e.Examples < 1 || e.Batch < 1 || e.Batch > e.Examples {

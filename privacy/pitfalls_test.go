@@ -54,6 +54,9 @@ func TestPitfallFixedSizeSensitivity(t *testing.T) {
 	if certified != ε || err != nil {
 		t.Errorf("certified says %v, %v; only rdp applies, with %v", certified, err, ε)
 	}
+	b, err := EpsilonBracket(Question{Event: e, Relation: ReplaceOne}, 1e-5)
+	near(t, "the bracket's lower end", b.Lower, err, 7.80, 5e-3)
+	near(t, "the bracket's upper end", b.Upper, err, ε, 0)
 	if _, err := RDP.Epsilon(e, 1e-5); !errors.Is(err, ErrNotApplicable) {
 		t.Errorf("adding to batches of fixed size: %v, want ErrNotApplicable", err)
 	}

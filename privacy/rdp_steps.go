@@ -24,8 +24,7 @@ func divergence(step Event, r Relation) (func(α float64) float64, error) {
 		if r != ReplaceOne {
 			return nil, fmt.Errorf("%w: batches of fixed size are priced for the relation %s only", ErrNotApplicable, ReplaceOne)
 		}
-		rate := float64(e.Batch) / float64(e.Examples)
-		return func(α float64) float64 { return fixedSizeDivergence(rate, e.Noise, α) }, nil
+		return func(α float64) float64 { return fixedSizeDivergence(e.rate(), e.Noise, α) }, nil
 	case Select:
 		return selectDivergence(e, r)
 	case Subset:

@@ -12,6 +12,7 @@ type tilt struct {
 	losses     []float64 // L at the nodes
 	k          float64   // K(c) = ln E_P[exp(c·L)]
 	mean, vari float64   // K'(c), K''(c)
+	size       float64   // E|L|
 }
 
 const (
@@ -113,6 +114,7 @@ func summarize(nodes []node, c float64) tilt {
 		t.weights[i], t.losses[i] = w, n.loss
 		sum += w
 		t.mean += w * n.loss
+		t.size += w * math.Abs(n.loss)
 		if top < 300 {
 			excess += math.Exp(n.logMass) * math.Expm1(c*n.loss)
 		}
@@ -121,7 +123,7 @@ func summarize(nodes []node, c float64) tilt {
 	if top < 300 && math.Abs(excess) < 0.5 {
 		t.k = math.Log1p(excess)
 	}
-	t.mean /= sum
+	t.mean, t.size = t.mean/sum, t.size/sum
 	for i := range t.weights {
 		t.weights[i] /= sum
 		d := t.losses[i] - t.mean
