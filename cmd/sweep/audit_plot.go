@@ -75,7 +75,7 @@ func rocPlot(v auditReport, logarithmic bool) (*plot.Plot, error) {
 		p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 		p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
 	}
-	p.Legend.Left, p.Legend.Top = false, false
+	p.Legend.XOffs = -vg.Points(8)
 	p.Add(plotter.NewGrid())
 	bound, err := boundCurve(v, logarithmic)
 	if err != nil {
