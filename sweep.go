@@ -15,7 +15,7 @@ type Params struct {
 	Data      Data              `json:"data"`              // what is trained on
 	Model     string            `json:"model"`             // architecture: "tanh-cnn", "wrn-16-4", …
 	Batch     int               `json:"batch_size"`        // B: expected Poisson batch in examples, before augmentation; 1 to Data.Train
-	Clip      float64           `json:"clip_norm"`         // C: L2 bound on one example's gradient; > 0
+	Clip      float64           `json:"clip_norm"`         // C: L2 bound on one example's gradient; > 0, and 1 where Clipping is Automatic
 	Noise     float64           `json:"noise_multiplier"`  // σ: noise standard deviation divided by Clip; ≥ 0, and 0 is not private
 	LearnRate float64           `json:"learning_rate"`     // η: step size of an update whose gradients have norm ≤ 1; > 0
 	AugMult   int               `json:"augmult"`           // K: views whose gradients are averaged before clipping; 0 is the plain image
@@ -37,6 +37,8 @@ type Params struct {
 	WeightDecay float64   `json:"weight_decay,omitempty"` // λ: each update takes η·λ of a weight from it, beside the gradient's step; ≥ 0
 	Schedule    Schedule  `json:"schedule,omitempty"`     // how the learning rate falls; "" is constant
 	Warmup      int       `json:"warmup,omitempty"`       // updates over which the learning rate rises to LearnRate; 0 to Steps - 1
+
+	Clipping Clipping `json:"clipping,omitempty"` // how an example's gradient is bounded; "" is flat
 
 	Init Init `json:"init,omitzero"` // weights to start from; the zero Init draws them from Seed
 }
@@ -93,6 +95,24 @@ const (
 	Crop     Augmentation = "crop"      // mirror-padded by 4 pixels, edge included, and cropped at random
 	CropFlip Augmentation = "crop-flip" // both, as in the paper
 )
+
+// A Clipping is how the gradient of one example is bounded before it enters the
+// sum. Whichever it is, the noise multiplier is over the bound.
+type Clipping string
+
+const (
+	Flat      Clipping = ""          // as in the paper: one norm over all parameters, clipped to Clip and divided by it
+	Automatic Clipping = "automatic" // divided by its norm, nearly: Bu et al. 2023, AUTO-S. It knows no Clip, which is 1
+	PerLayer  Clipping = "per-layer" // each of L layers is clipped to Clip/√L: McMahan et al. 2018
+)
+
+// String is c as a sweep file has it.
+func (c Clipping) String() string {
+	if c == Flat {
+		return "flat"
+	}
+	return string(c)
+}
 
 // An Optimizer is the rule by which gradients move weights.
 type Optimizer string

@@ -20,7 +20,7 @@ type hyper struct {
 
 // A with says that a hyper-parameter counts only beside some values of another.
 type with struct {
-	name  string         // of the other, which comes first in grid order
+	name  string         // of the other
 	holds func(any) bool // whether it counts beside this value
 	unmet string         // "augmult is 0"
 	do    string         // "set augmult to 1 or more"
@@ -28,9 +28,10 @@ type with struct {
 
 // views is the condition of augment, sgd that of momentum, and so on.
 var (
-	views = with{"augmult", func(v any) bool { return v.(int) > 0 }, "augmult is 0", "set augmult to 1 or more"}
-	sgd   = with{"optimizer", func(v any) bool { return v == "sgd" }, "optimizer is adam", "set optimizer to sgd"}
-	adam  = with{"optimizer", func(v any) bool { return v == "adam" }, "optimizer is sgd", "set optimizer to adam"}
+	normed = with{"clipping", func(v any) bool { return v != string(sweep.Automatic) }, "clipping is automatic", "set clipping to flat or per-layer"}
+	views  = with{"augmult", func(v any) bool { return v.(int) > 0 }, "augmult is 0", "set augmult to 1 or more"}
+	sgd    = with{"optimizer", func(v any) bool { return v == "sgd" }, "optimizer is adam", "set optimizer to sgd"}
+	adam   = with{"optimizer", func(v any) bool { return v == "adam" }, "optimizer is sgd", "set optimizer to adam"}
 )
 
 // hypers are the built-in hyper-parameters in grid order, slowest first.
@@ -47,7 +48,14 @@ var hypers = []hyper{
 			name: "clip_norm", kind: number, limits: above(0), fallback: "1",
 			doc: "C, the L2 bound on one example's gradient; the update is divided by it",
 		},
-		symbol: "C", put: func(p *sweep.Params, v any) { p.Clip = v.(float64) },
+		symbol: "C", with: normed, put: func(p *sweep.Params, v any) { p.Clip = v.(float64) },
+	},
+	{
+		def: def{
+			name: "clipping", kind: choice, choices: []string{"flat", string(sweep.Automatic), string(sweep.PerLayer)}, fallback: "flat",
+			doc: "how an example's gradient is bounded: flat, as one vector; automatic, divided by its own norm; per-layer, each layer by clip_norm/√layers",
+		},
+		symbol: "clipping", later: true, put: putClipping,
 	},
 	{
 		def: def{
@@ -141,6 +149,15 @@ var hypers = []hyper{
 		},
 		symbol: "warmup", later: true, put: func(p *sweep.Params, v any) { p.Warmup = v.(int) },
 	},
+}
+
+// putClipping also gives automatic clipping the norm that its trials have, since
+// an axis without effect gives them none.
+func putClipping(p *sweep.Params, v any) {
+	p.Clipping = sweep.Clipping(unless("flat", v))
+	if p.Clipping == sweep.Automatic {
+		p.Clip = 1
+	}
 }
 
 // unless is v, or "" where v is the value that trials leave out.

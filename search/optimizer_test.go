@@ -87,3 +87,26 @@ func TestInitIsNamedByItsContent(t *testing.T) {
 func fixedNoise(_ privacy.Accountant, target privacy.Budget, _ float64, _ int) (float64, error) {
 	return 1 / target.Epsilon, nil
 }
+
+// Automatic clipping has no norm, so a grid has one point of it.
+func TestClippingsOfAGrid(t *testing.T) {
+	got := make(map[string]bool)
+	for _, trial := range trials(t, parse(t, `
+name: clippings
+data: {name: mnist, train: 60000}
+model: tanh-cnn
+privacy: {noise_multiplier: 1, delta: 1e-5}
+grid: {clip_norm: [0.5, 2], clipping: [flat, automatic, per-layer]}
+fixed: {batch_size: 512, learning_rate: 2, steps: 300}
+`), nil) {
+		got[fmt.Sprint(trial.Params.Clipping, " ", trial.Params.Clip)] = true
+	}
+	for _, want := range []string{"flat 0.5", "flat 2", "automatic 1", "per-layer 0.5", "per-layer 2"} {
+		if !got[want] {
+			t.Errorf("no trial of %s", want)
+		}
+	}
+	if len(got) != 5 {
+		t.Errorf("trials of %v", got)
+	}
+}

@@ -50,7 +50,7 @@ func TestParseEveryKey(t *testing.T) {
 		}},
 		{s.Fixed, map[string]any{
 			"clip_norm": 0.5, "steps": 875, "ema": 0.9999, "option.optimizer": "sgd", "option.nesterov": "true",
-			"optimizer": "adam", "beta1": 0.8, "beta2": 0.99, "adam_eps": 1e-6, "weight_decay": 0.01, "schedule": "cosine", "warmup": 50,
+			"clipping": "per-layer", "optimizer": "adam", "beta1": 0.8, "beta2": 0.99, "adam_eps": 1e-6, "weight_decay": 0.01, "schedule": "cosine", "warmup": 50,
 		}},
 		{s.Where, "learning_rate * augmult <= 16 and\n(option.depth == 2 or batch_size < 4096)"},
 		{s.Repeats, 2}, {s.Strategy, "grid"}, {s.Disclosure, "composed"},

@@ -20,6 +20,8 @@ func (j Job) Validate() error {
 		{p.Data.Validation >= 0, "data.validation", p.Data.Validation, "at least 0 examples"},
 		{p.Batch >= 1 && p.Batch <= p.Data.Train, "batch_size", p.Batch, fmt.Sprintf("from 1 to the %d training examples", p.Data.Train)},
 		{p.Clip > 0 && finite(p.Clip), "clip_norm", p.Clip, "above 0"},
+		{p.Clipping == sweep.Flat || p.Clipping == sweep.Automatic || p.Clipping == sweep.PerLayer, "clipping", string(p.Clipping), `"", which is flat, automatic or per-layer`},
+		{p.Clipping != sweep.Automatic || p.Clip == 1, "clip_norm", p.Clip, "1 with automatic clipping, which has none"},
 		{p.Noise >= 0 && finite(p.Noise), "noise_multiplier", p.Noise, "at least 0"},
 		{p.LearnRate > 0 && finite(p.LearnRate), "learning_rate", p.LearnRate, "above 0"},
 		{p.AugMult >= 0, "augmult", p.AugMult, "at least 0"},

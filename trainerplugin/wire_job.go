@@ -74,6 +74,7 @@ func paramsToWire(p sweep.Params) *pb.Params {
 		WeightDecay:     p.WeightDecay,
 		Schedule:        string(p.Schedule),
 		Warmup:          int64(p.Warmup),
+		Clipping:        string(p.Clipping),
 		Init:            initToWire(p.Init),
 	}
 }
@@ -114,6 +115,7 @@ func paramsFromWire(p *pb.Params) sweep.Params {
 		WeightDecay: p.GetWeightDecay(),
 		Schedule:    sweep.Schedule(p.GetSchedule()),
 		Warmup:      int(p.GetWarmup()),
+		Clipping:    sweep.Clipping(p.GetClipping()),
 		Init: sweep.Init{
 			File:       p.GetInit().GetFile(),
 			Digest:     p.GetInit().GetDigest(),

@@ -100,6 +100,7 @@ func TestCheckRefuses(t *testing.T) {
 		"threads: 0":                          func(j *trainerplugin.Job) { j.Threads = 0 },
 		"2000200 images; may be 0 to 1000000": func(j *trainerplugin.Job) { j.Params.Data.Train = 2e6 },
 		"learning_rate: 0":                    func(j *trainerplugin.Job) { j.Params.LearnRate = 0 },
+		`clipping: "psac"; there are`:         func(j *trainerplugin.Job) { j.Params.Clipping = "psac" },
 		`augment: ""; augmult`:                func(j *trainerplugin.Job) { j.Params.AugMult = 4 },
 	} {
 		t.Run(want, func(t *testing.T) {

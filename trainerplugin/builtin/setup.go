@@ -63,6 +63,9 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 	if s.engine, err = model.New(p.Model, input, j.Threads); err != nil {
 		return setup{}, refuse("model: %w", err)
 	}
+	if err := dpsgd.CheckClipping(s.engine, p); err != nil {
+		return setup{}, err
+	}
 	if p.Init != (sweep.Init{}) {
 		s.data.Start, err = dpsgd.LoadInit(dataDir(j.DataDir), p, s.engine)
 	}

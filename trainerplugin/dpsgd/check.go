@@ -44,6 +44,13 @@ func checkReals(p sweep.Params) (wrong []string) {
 		}
 	}
 	positive("clip_norm", p.Clip)
+	kinds := []sweep.Clipping{sweep.Flat, sweep.Automatic, sweep.PerLayer}
+	if !slices.Contains(kinds, p.Clipping) {
+		wrong = append(wrong, fmt.Sprintf("clipping: %q; there are %s", string(p.Clipping), kindNames(kinds)))
+	}
+	if p.Clipping == sweep.Automatic && p.Clip != 1 {
+		wrong = append(wrong, fmt.Sprintf("clip_norm: %v; automatic clipping has none, so it is 1", p.Clip))
+	}
 	positive("learning_rate", p.LearnRate)
 	if p.Noise != 0 {
 		positive("noise_multiplier", p.Noise)

@@ -69,6 +69,7 @@ type GradStats struct {
 	Norms     []float64 // L2 norm before clipping, by example; 0 where it was not finite
 	Losses    []float64 // mean over the views, in nats, by example
 	NonFinite int       // gradients that were not finite and counted as zero
+	Clipped   []bool    // [Clipping.Clipped], by example; nil from ClippedSum, whose Norms say it
 }
 
 // A Score is what an evaluation found.

@@ -13,14 +13,14 @@ import (
 //
 // Losses that are not finite belong to gradients that count as zero, and are
 // left out of the mean; so are such gradients' norms.
-func measure(stats GradStats, clip float64) trainerplugin.Progress {
+func measure(stats GradStats, c Clipping) trainerplugin.Progress {
 	p := trainerplugin.Progress{BatchSize: len(stats.Norms)}
 	var losses, norms float64
 	finite, clipped := 0, 0
 	for i, norm := range stats.Norms {
 		norms += norm
 		p.GradNormMax = max(p.GradNormMax, norm)
-		if norm > clip {
+		if stats.Clipped == nil && c.Clipped([]float64{norm}) || stats.Clipped != nil && stats.Clipped[i] {
 			clipped++
 		}
 		if loss := stats.Losses[i]; !math.IsNaN(loss) && !math.IsInf(loss, 0) {

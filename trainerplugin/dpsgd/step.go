@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"sweep"
 	"sweep/trainerplugin"
 )
 
@@ -16,11 +17,12 @@ func (l *loop) update(ctx context.Context) (trainerplugin.Progress, error) {
 		return l.data.View(t, members[i], k, img)
 	}}
 	clear(l.sum)
-	stats, err := l.engine.ClippedSum(ctx, l.weights, batch, p.Clip, l.sum)
+	c := Clipping{p.Clipping, p.Clip}
+	stats, err := l.clippedSum(ctx, batch, c)
 	if err != nil {
 		return trainerplugin.Progress{}, fmt.Errorf("step %d: %w", t, err)
 	}
-	m := measure(stats, p.Clip)
+	m := measure(stats, c)
 	u := newUpdate(p, t, l.job.Threads)
 	m.Step, m.LearnRate, m.SignalToNoise = t, u.learnRate, signalToNoise(l.sum, u.noise)
 	if !u.apply(l.sum, l.state, newGenerator(l.secret.key(forNoise, t))) {
@@ -32,6 +34,14 @@ func (l *loop) update(ctx context.Context) (trainerplugin.Progress, error) {
 	l.pace.views += batch.Len * batch.Views
 	m.NonFinite = l.nonFinite
 	return m, nil
+}
+
+// clippedSum adds the batch's clipped gradients to l.sum, which is zero.
+func (l *loop) clippedSum(ctx context.Context, b Batch, c Clipping) (GradStats, error) {
+	if c.Kind == sweep.Flat {
+		return l.engine.ClippedSum(ctx, l.weights, b, c.Norm, l.sum)
+	}
+	return l.engine.(Clipper).SumClipped(ctx, l.weights, b, c, l.sum) // train has checked
 }
 
 // firstNonFinite names a weight that is not finite.

@@ -34,7 +34,8 @@ type Data struct {
 //
 // or what the optimizer of j.Params makes of G (see [sweep.Params]),
 // over a Poisson batch of rate B/N (paper, section 1), with c_i from
-// [Engine.ClippedSum] and t counted from 1. B is the nominal batch, never the
+// [Engine.ClippedSum], or [Clipper.SumClipped] where the trial asks for another
+// kind of clipping, and t counted from 1. B is the nominal batch, never the
 // realised one, and an empty batch is a step like any other. Adding or
 // removing one example changes Σ c_i by at most 1 in L2 norm, up to float32
 // rounding, so that a step is the Poisson-subsampled Gaussian mechanism with
@@ -53,6 +54,9 @@ func Train(ctx context.Context, j trainerplugin.Job, e Engine, d Data, report fu
 
 func train(ctx context.Context, j trainerplugin.Job, e Engine, d Data, report func(trainerplugin.Event) error) (sweep.Outcome, error) {
 	if err := Check(j.Params); err != nil {
+		return sweep.Outcome{}, err
+	}
+	if err := CheckClipping(e, j.Params); err != nil {
 		return sweep.Outcome{}, err
 	}
 	if given := j.Params.Init != (sweep.Init{}); given != (d.Start != nil) {

@@ -25,14 +25,14 @@ type update struct {
 // newUpdate is update t of a trial with parameters p, counted from 1.
 func newUpdate(p sweep.Params, t, threads int) update {
 	return update{
-		batch: float64(p.Batch), noise: p.Noise, optimizer: newOptimizer(p, t),
+		batch: float64(p.Batch), noise: p.Noise * Clipping{p.Clipping, p.Clip}.Sensitivity(), optimizer: newOptimizer(p, t),
 		learnRate: learnRate(p, t), weightDecay: p.WeightDecay, decay: warmDecay(p.EMA, t), threads: max(1, threads),
 	}
 }
 
 // apply makes the step, for each weight j:
 //
-//	G_j = (sum_j + σ·z_j) / B,  z ~ N(0, I)
+//	G_j = (sum_j + σ·Δ·z_j) / B,  z ~ N(0, I),  Δ from [Clipping.Sensitivity]
 //	w_j ← w_j - η_t·(d_j + λ·w_j),  d the optimizer's direction, for SGD G
 //	ema_j ← μ_t·ema_j + (1-μ_t)·w_j
 //
