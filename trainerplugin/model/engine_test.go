@@ -341,7 +341,7 @@ func TestBadModels(t *testing.T) {
 		threads int
 		want    string
 	}{
-		{"tanh_cnn", mnist, 1, `did you mean "tanh-cnn"? the models are linear, tanh-cnn, tanh-cnn-cifar, tanh-cnn-cifar-small, wrn-16-4`},
+		{"tanh_cnn", mnist, 1, `did you mean "tanh-cnn"? the models are linear, nf-resnet-50, nfnet-f0, nfnet-f1, nfnet-f2, nfnet-f3, tanh-cnn, tanh-cnn-cifar, tanh-cnn-cifar-small, wrn-16-4`},
 		{"transformer", mnist, 1, `unknown model "transformer"; the models are linear`},
 		{"wrn-17-4", mnist, 1, "6n + 4"},
 		{"tanh-cnn", Input{4, 4, 1, 10}, 1, "conv2: window of 4 does not fit in 1 pixels"},

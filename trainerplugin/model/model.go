@@ -43,7 +43,7 @@ type architecture struct {
 // architectures is sorted by name. Wide ResNets of other sizes have names too;
 // see wideResNet.
 var architectures = []architecture{
-	linear, tanhCNN, tanhCIFAR, tanhCIFARSmall,
+	linear, nfResNet50, newNFNet(0), newNFNet(1), newNFNet(2), newNFNet(3), tanhCNN, tanhCIFAR, tanhCIFARSmall,
 	newWideResNet(16, 4), newWideResNet(28, 10), newWideResNet(40, 4),
 }
 

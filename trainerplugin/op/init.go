@@ -58,3 +58,14 @@ func FanInTruncated(fanIn, _ int) func(*rand.Rand, []float32) {
 		}
 	}
 }
+
+// Normal draws from N(0, std²), whatever the fan.
+func Normal(std float64) Weights {
+	return func(int, int) func(*rand.Rand, []float32) {
+		return func(r *rand.Rand, w []float32) {
+			for i := range w {
+				w[i] = float32(r.NormFloat64() * std)
+			}
+		}
+	}
+}

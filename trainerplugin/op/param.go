@@ -66,15 +66,15 @@ func (p *Param) Size() int {
 // Packed is the number of floats of one example's gradient.
 func (p *Param) Packed() int { return p.packed() }
 
-// NewValue makes a packed parameter, for any number of graphs to read.
-func (p *Param) NewValue() *Value {
-	v := newArray(p.shape, 1, p.packed())
-	v.Alloc()
-	return v
-}
+// NewValue makes a packed parameter, for any number of graphs to read. It has
+// no memory until it is filled.
+func (p *Param) NewValue() *Value { return newArray(p.shape, 1, p.packed()) }
 
 // Pack fills v from flat weights, of p.Size.
-func (p *Param) Pack(v *Value, flat []float32) { p.pack(v, flat) }
+func (p *Param) Pack(v *Value, flat []float32) {
+	v.Alloc()
+	p.pack(v, flat)
+}
 
 // NormSq is the squared L2 norm of the gradient with respect to the flat
 // weights, given g with respect to the packed ones.
