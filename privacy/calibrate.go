@@ -38,20 +38,19 @@ const (
 // Noise returns the smallest noise multiplier σ of five significant digits, from
 // 0.001 to 1e6, that keeps steps steps at sampleRate within the target.
 func (c Calibration) Noise(sampleRate float64, steps int) (float64, error) {
-	event := func(σ float64) Event { return DPSGD{sampleRate, σ, steps} }
 	if err := c.check(DPSGD{sampleRate, 1, steps}); err != nil {
 		return math.NaN(), fmt.Errorf("calibrate noise: %w", err)
 	}
-	return c.noise(guessNoise(c.Target, sampleRate, steps), event)
+	return c.NoiseOf(func(σ float64) Event { return DPSGD{sampleRate, σ, steps} })
 }
 
 // NoiseOf is [Calibration.Noise] for any event that depends on a noise multiplier
 // and costs no more the larger that is.
 func (c Calibration) NoiseOf(event func(sigma float64) Event) (float64, error) {
-	return c.noise(1, event)
-}
-
-func (c Calibration) noise(guess float64, event func(σ float64) Event) (float64, error) {
+	guess := 1.0
+	if e, ok := event(guess).(DPSGD); ok {
+		guess = guessNoise(c.Target, e.SampleRate, e.Steps)
+	}
 	most := decimalIndex(mostNoise)
 	i, err := c.largest(most-decimalIndex(leastNoise), most-decimalIndex(guess), func(i int) Event {
 		return event(decimalAt(most - i))

@@ -140,6 +140,53 @@ func count(e Event) int {
 	return phases(e)[0].times
 }
 
+// Opacus takes int(epochs/q) steps where the loop makes one more; and q is the
+// batch over the examples trained on, not over all that were there before a
+// validation split.
+func TestPitfallStepsOfEpochs(t *testing.T) {
+	for _, c := range []struct {
+		epochs, q float64
+		want      int
+	}{{1, 4096. / 50000, 13}, {72, 4096. / 50000, 879}, {10, 1. / 3, 30}, {3, 1, 3}, {0.5, 0.5, 1}} {
+		if got := StepsForEpochs(c.epochs, c.q); got != c.want {
+			t.Errorf("%v epochs at %v are %d steps, want %d", c.epochs, c.q, got, c.want)
+		}
+	}
+	all, err1 := Certified.Epsilon(DPSGD{4096. / 50000, 10, 875}, 1e-5)
+	trained, err2 := Certified.Epsilon(DPSGD{4096. / 45000, 10, 875}, 1e-5)
+	if err := errors.Join(err1, err2); err != nil || trained < 1.05*all {
+		t.Errorf("of 45,000 examples %v, of 50,000 %v; %v", trained, all, err)
+	}
+}
+
+// Adaptive clipping releases a second statistic of each batch: to keep σ = 1
+// with σb = 5 the gradients need (1 - 1/100)^-1/2.
+func TestPitfallAdaptiveClippingSpends(t *testing.T) {
+	near(t, "gradient noise", 1/math.Sqrt(1-1./100), nil, 1.0050378, 1e-7)
+	near(t, "joint noise", JointNoise(1.0050378, 2*5), nil, 1, 1e-7)
+	gradients, err1 := Certified.Epsilon(DPSGD{0.01, 1, 1000}, 1e-5)
+	both, err2 := Certified.Epsilon(DPSGD{0.01, JointNoise(1, 2*1), 1000}, 1e-5)
+	if err := errors.Join(err1, err2); err != nil || both < 1.1*gradients {
+		t.Errorf("with the count of clipped %v, without %v; %v", both, gradients, err)
+	}
+	if σ := JointNoise(1, 0); σ != 0 {
+		t.Errorf("a statistic without noise leaves σ = %v", σ)
+	}
+}
+
+// A Poisson number of runs explodes with its mean, unlike a geometric or a
+// logarithmic one: by RDP 8.12 at a mean of 100 against 2.65 and 2.08.
+func TestPitfallPoissonSelection(t *testing.T) {
+	for _, a := range []Accountant{RDP, Certified} {
+		poisson, err1 := a.Epsilon(Select{selected, Poisson, 100, 0}, 1e-5)
+		geometric, err2 := a.Epsilon(Select{selected, Geometric, 100, 0}, 1e-5)
+		logarithmic, err3 := a.Epsilon(Select{selected, Logarithmic, 100, 0}, 1e-5)
+		if err := errors.Join(err1, err2, err3); err != nil || poisson < 2.5*geometric || geometric < 1.1*logarithmic {
+			t.Errorf("%s: Poisson %v, geometric %v, logarithmic %v; %v", a, poisson, geometric, logarithmic, err)
+		}
+	}
+}
+
 // GDP understates ε, and says that it is no bound.
 func TestPitfallGDPIsNoBound(t *testing.T) {
 	e := DPSGD{0.01, 0.7, 1000}

@@ -43,6 +43,20 @@ func TruePositiveRate(q Question, fpr float64) (float64, error) {
 	return best, nil
 }
 
+// Curve returns the guarantee at each δ: the ε that [Certified] gives. It is q's
+// whole privacy profile if deltas are many.
+func Curve(q Question, deltas []float64) ([]Budget, error) {
+	curve := make([]Budget, len(deltas))
+	for i, δ := range deltas {
+		ε, err := Certified.EpsilonOf(q, δ)
+		if err != nil {
+			return nil, err
+		}
+		curve[i] = Budget{ε, δ}
+	}
+	return curve, nil
+}
+
 // Advantage returns the largest difference between the true- and the
 // false-positive rate of any test for the presence of one unit, δ(0).
 func Advantage(q Question) (float64, error) { return Certified.DeltaOf(q, 0) }

@@ -100,12 +100,13 @@ func btoi(b bool) int {
 	return 0
 }
 
-// guessCounts are numbers of guesses to try: none, and from m downwards each
-// about 0.7 of the one before, to 8 at least.
+// guessCounts are numbers of guesses to try: none, and from m downwards each half
+// of the one before, to 8 at least. More of them find better ones, and cost more
+// confidence than that is worth.
 func guessCounts(m int) []int {
-	counts := []int{0}
-	for k := float64(m); k >= min(8, float64(m)); k *= 0.7 {
-		counts = append(counts, int(k))
+	counts := []int{0, m}
+	for k := m / 2; k >= 8; k /= 2 {
+		counts = append(counts, k)
 	}
-	return slices.Compact(counts)
+	return counts
 }
