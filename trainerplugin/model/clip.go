@@ -9,39 +9,57 @@ import (
 	"sweep/trainerplugin/kernel"
 )
 
-// clipping is one call of ClippedSum.
+// clipping is one call of SumClipped.
 type clipping struct {
 	engine *Engine
 	batch  dpsgd.Batch
-	clip   float64
+	by     dpsgd.Clipping
+	block  []int // of each parameter's gradient: they are clipped by block
+	blocks int
 	order  *order
 
 	chunkSize int // examples
 	stats     dpsgd.GradStats
 }
 
+// A worker is one goroutine's part in it.
+type worker struct {
+	*machine
+	sum            []float32
+	norms, factors []float64   // of one example's blocks
+	scales         [][]float32 // each block's factors, by example
+}
+
+func (c *clipping) newWorker(m *machine, sum []float32) *worker {
+	w := &worker{machine: m, sum: sum, norms: make([]float64, c.blocks), factors: make([]float64, c.blocks)}
+	for range c.blocks {
+		w.scales = append(w.scales, make([]float32, m.Group.Examples))
+	}
+	return w
+}
+
 // work sums chunks until there are none.
-func (c *clipping) work(ctx context.Context, m *machine, sum []float32) {
+func (c *clipping) work(ctx context.Context, w *worker) {
 	for {
 		i, ok := c.order.claim()
 		if !ok {
 			return
 		}
-		clear(sum)
-		nonFinite, err := c.chunk(ctx, m, i, sum)
+		clear(w.sum)
+		nonFinite, err := c.chunk(ctx, w, i)
 		if err != nil {
 			c.order.fail(err)
 			return
 		}
 		c.order.commit(i, func() {
-			kernel.Axpy(c.engine.total, 1, sum)
+			kernel.Axpy(c.engine.total, 1, w.sum)
 			c.stats.NonFinite += nonFinite
 		})
 	}
 }
 
-// chunk adds the clipped gradients of the chunk's examples to sum.
-func (c *clipping) chunk(ctx context.Context, m *machine, chunk int, sum []float32) (nonFinite int, err error) {
+// chunk adds the clipped gradients of the chunk's examples to the worker's sum.
+func (c *clipping) chunk(ctx context.Context, m *worker, chunk int) (nonFinite int, err error) {
 	end := min((chunk+1)*c.chunkSize, c.batch.Len)
 	for first := chunk * c.chunkSize; first < end; first += m.Group.Examples {
 		n := min(m.Group.Examples, end-first)
@@ -49,11 +67,11 @@ func (c *clipping) chunk(ctx context.Context, m *machine, chunk int, sum []float
 			if ctx.Err() != nil {
 				return 0, context.Cause(ctx)
 			}
-			if err := c.views(m, first, n, view); err != nil {
+			if err := c.views(m.machine, first, n, view); err != nil {
 				return 0, err
 			}
 		}
-		nonFinite += c.add(sum, m, first, n)
+		nonFinite += c.add(m, first, n)
 	}
 	return nonFinite, nil
 }
@@ -83,28 +101,46 @@ func (c *clipping) views(m *machine, first, n, view int) error {
 	return nil
 }
 
-// add clips the gradients of m's n examples, of which first is the first's
-// number, and adds them to sum. It counts those that are not finite, which it
-// leaves out.
-func (c *clipping) add(sum []float32, m *machine, first, n int) (nonFinite int) {
-	scales := m.scales[:n]
-	for e := range scales {
-		square := 0.0
-		for i, p := range c.engine.params {
-			square += m.normSq(e, i, p, c.engine.packed[i])
-		}
-		scales[e] = 0
-		if norm := math.Sqrt(square); math.IsNaN(norm) || math.IsInf(norm, 0) {
+// add clips the gradients of n examples, of which first is the first's number,
+// and adds them to the worker's sum. It counts those that are not finite, which
+// it leaves out.
+func (c *clipping) add(w *worker, first, n int) (nonFinite int) {
+	for e := range n {
+		norm, ok := c.measure(w, e)
+		if !ok {
 			nonFinite++
+			clear(w.factors)
 		} else {
 			c.stats.Norms[first+e] = norm
-			scales[e] = float32(min(1/c.clip, 1/(norm+1e-10)))
+			c.by.Factors(w.norms, w.factors)
+			if c.stats.Clipped != nil {
+				c.stats.Clipped[first+e] = c.by.Clipped(w.norms)
+			}
+		}
+		for b, f := range w.factors {
+			w.scales[b][e] = float32(f)
 		}
 	}
 	at := 0
 	for i, p := range c.engine.params {
-		m.addTo(sum[at:][:p.Packed()], i, scales)
+		w.addTo(w.sum[at:][:p.Packed()], i, w.scales[c.block[i]][:n])
 		at += p.Packed()
 	}
 	return nonFinite
+}
+
+// measure finds the norms of the blocks of example e's gradient, and of the
+// whole of it, or false if one of them is not finite.
+func (c *clipping) measure(w *worker, e int) (norm float64, finite bool) {
+	clear(w.norms)
+	for i, p := range c.engine.params {
+		w.norms[c.block[i]] += w.normSq(e, i, p, c.engine.packed[i])
+	}
+	square := 0.0
+	for b, s := range w.norms {
+		square += s
+		w.norms[b] = math.Sqrt(s)
+	}
+	norm = math.Sqrt(square)
+	return norm, !math.IsNaN(norm) && !math.IsInf(norm, 0)
 }

@@ -185,15 +185,23 @@ func (e *Engine) workers(s shape, n int) ([]*machine, error) {
 // [dpsgd.Engine]. It holds one packed sum and one graph per thread, whatever
 // the size of b.
 func (e *Engine) ClippedSum(ctx context.Context, weights []float32, b dpsgd.Batch, clip float64, sum []float32) (dpsgd.GradStats, error) {
+	return e.SumClipped(ctx, weights, b, dpsgd.Clipping{Kind: flat, Norm: clip}, sum)
+}
+
+// The kinds of clipping, spelled as in trials.
+const (
+	flat      = ""
+	automatic = "automatic"
+	perLayer  = "per-layer"
+)
+
+// SumClipped is ClippedSum by any kind of [dpsgd.Clipping]; see
+// [dpsgd.Clipper]. Layers are those of [dpsgd.Layers].
+func (e *Engine) SumClipped(ctx context.Context, weights []float32, b dpsgd.Batch, by dpsgd.Clipping, sum []float32) (dpsgd.GradStats, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case len(sum) != e.size:
-		return dpsgd.GradStats{}, fmt.Errorf("sum of %d numbers; %s has %d weights", len(sum), e.arch.name, e.size)
-	case b.Views < 1 || b.Len < 0:
-		return dpsgd.GradStats{}, fmt.Errorf("batch of %d examples with %d views each", b.Len, b.Views)
-	case !(clip > 0) || math.IsInf(clip, 1):
-		return dpsgd.GradStats{}, fmt.Errorf("clipping norm %v is not positive and finite", clip)
+	if err := e.checkCall(b, by, sum); err != nil {
+		return dpsgd.GradStats{}, err
 	}
 	if err := e.pack(weights); err != nil {
 		return dpsgd.GradStats{}, err
@@ -204,10 +212,10 @@ func (e *Engine) ClippedSum(ctx context.Context, weights []float32, b dpsgd.Batc
 	if err != nil {
 		return dpsgd.GradStats{}, err
 	}
-	c := e.newClipping(b, clip, chunks)
+	c := e.newClipping(b, by, chunks)
 	var wg sync.WaitGroup
 	for i, m := range ms {
-		wg.Go(func() { c.work(ctx, m, e.sums[i]) })
+		wg.Go(func() { c.work(ctx, c.newWorker(m, e.sums[i])) })
 	}
 	wg.Wait()
 	if c.order.err != nil {
@@ -220,8 +228,22 @@ func (e *Engine) ClippedSum(ctx context.Context, weights []float32, b dpsgd.Batc
 	return c.stats, nil
 }
 
+func (e *Engine) checkCall(b dpsgd.Batch, by dpsgd.Clipping, sum []float32) error {
+	switch {
+	case len(sum) != e.size:
+		return fmt.Errorf("sum of %d numbers; %s has %d weights", len(sum), e.arch.name, e.size)
+	case b.Views < 1 || b.Len < 0:
+		return fmt.Errorf("batch of %d examples with %d views each", b.Len, b.Views)
+	case by.Kind != flat && by.Kind != automatic && by.Kind != perLayer:
+		return fmt.Errorf("clipping %q is not flat, %s or %s", string(by.Kind), automatic, perLayer)
+	case by.Kind != automatic && (!(by.Norm > 0) || math.IsInf(by.Norm, 1)):
+		return fmt.Errorf("clipping norm %v is not positive and finite", by.Norm)
+	}
+	return nil
+}
+
 // newClipping prepares the sum over b.
-func (e *Engine) newClipping(b dpsgd.Batch, clip float64, chunks int) *clipping {
+func (e *Engine) newClipping(b dpsgd.Batch, by dpsgd.Clipping, chunks int) *clipping {
 	for len(e.sums) < min(e.threads, chunks) {
 		e.sums = append(e.sums, kernel.Alloc(e.stride))
 	}
@@ -229,8 +251,27 @@ func (e *Engine) newClipping(b dpsgd.Batch, clip float64, chunks int) *clipping 
 		e.total = kernel.Alloc(e.stride)
 	}
 	clear(e.total)
-	return &clipping{
-		engine: e, batch: b, clip: clip, chunkSize: e.chunkSize(b.Views), order: newOrder(chunks),
+	c := &clipping{
+		engine: e, batch: b, by: by, block: make([]int, len(e.params)), blocks: 1,
+		chunkSize: e.chunkSize(b.Views), order: newOrder(chunks),
 		stats: dpsgd.GradStats{Norms: make([]float64, b.Len), Losses: make([]float64, b.Len)},
 	}
+	if by.Kind == perLayer {
+		c.block, c.blocks = e.layers()
+	}
+	if by.Kind != flat {
+		c.stats.Clipped = make([]bool, b.Len)
+	}
+	return c
+}
+
+// layers numbers the layer of each parameter; see [dpsgd.Layers]. The tensors
+// of a parameter are of one layer.
+func (e *Engine) layers() (layer []int, n int) {
+	ofTensor, n := dpsgd.Layers(e.Tensors())
+	for _, p := range e.params {
+		layer = append(layer, ofTensor[0])
+		ofTensor = ofTensor[len(p.Tensors):]
+	}
+	return layer, n
 }

@@ -22,7 +22,6 @@ type machine struct {
 	grad   []float32 // the gradients that are multiplied out, for each example in turn
 	at     []int     // where each parameter's begins among an example's
 	stride int       // floats of one example's
-	scales []float32 // what each example's is multiplied by
 
 	forwardFloats, backwardFloats int64 // what either tape keeps in memory
 
@@ -46,10 +45,7 @@ func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 			m, err = nil, fmt.Errorf("build %s for images of %d×%d×%d: %w", a.name, in.Height, in.Width, in.Channels, err)
 		}
 	}()
-	m = &machine{
-		Builder: op.NewBuilder(s.examples, s.views),
-		pixels:  make([]float32, in.pixels()), scales: make([]float32, s.examples),
-	}
+	m = &machine{Builder: op.NewBuilder(s.examples, s.views), pixels: make([]float32, in.pixels())}
 	m.Group.Outer = s.outer
 	images, labels, weights := m.Images(in.Height, in.Width, in.Channels), m.PerImage("labels"), m.PerImage("weights")
 	logits := a.build(m.Builder, images, in.Classes)
