@@ -2,11 +2,13 @@ package sweeps_test
 
 import (
 	"io/fs"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"sweep"
 	"sweep/privacy"
-	"sweep/search"
 	"sweep/sweeps"
 )
 
@@ -23,14 +25,7 @@ func TestShippedFiles(t *testing.T) {
 // enumerate wants the shipped file to be free of mistakes, and each trial to
 // have the noise that its budget needs and an ID of its own.
 func enumerate(t *testing.T, name string) {
-	text, err := fs.ReadFile(sweeps.FS, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := search.Parse(name, text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := read(t, name)
 	if s.Name+".yaml" != name {
 		t.Errorf("the sweep in %s is called %s; people look for it by its file", name, s.Name)
 	}
@@ -46,5 +41,23 @@ func enumerate(t *testing.T, name string) {
 	}
 	if len(seen) != s.Len() {
 		t.Errorf("%d different trials, but Len is %d", len(seen), s.Len())
+	}
+}
+
+// The page of the folder names each file, alone or as one of a row.
+func TestReadmeNamesTheFiles(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(sweeps.FS, "*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		row := regexp.MustCompile(`eps[0-9]+\.yaml$`).ReplaceAllString(name, "eps1.yaml")
+		if !strings.Contains(string(page), "`"+row+"`") && !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("README.md has no word on %s", name)
+		}
 	}
 }
