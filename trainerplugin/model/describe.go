@@ -12,8 +12,8 @@ type Description struct {
 
 // Describe says what training the named architecture needs with the given
 // views per example and threads. Its errors are those of [New].
-func Describe(name string, in Input, views, threads int) (Description, error) {
-	e, err := New(name, in, threads)
+func Describe(name string, in Input, views, threads int, options ...Option) (Description, error) {
+	e, err := New(name, in, threads, options...)
 	if err != nil {
 		return Description{}, err
 	}
@@ -29,13 +29,16 @@ func Describe(name string, in Input, views, threads int) (Description, error) {
 		}
 		perThread += evaluate.forwardFloats
 	}
-	// The weights, the same turned, standardised, and the total.
-	shared := 4 * int64(e.stride)
+	// The weights, the same turned and standardised, and the total.
+	shared := int64(e.stride)
+	for _, p := range e.all {
+		shared += 3 * int64(p.Packed())
+	}
 	return Description{
 		About:       e.arch.about,
 		Parameters:  int64(e.size),
-		Multiplies:  train.Cost.Forward,
-		ExampleFLOP: 2 * (train.Cost.Forward + train.Cost.Backward),
+		Multiplies:  train.forwardMultiplies,
+		ExampleFLOP: 2 * train.backwardMultiplies,
 		Microbatch:  train.Group.Examples,
 		MemoryBytes: 4 * (int64(threads)*perThread + shared),
 	}, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -32,13 +33,17 @@ type Engine struct {
 	arch    architecture
 	in      Input
 	threads int
-	params  []*op.Param
-	size    int // flat weights
-	stride  int // floats of a packed gradient
-	images  int // that a graph takes at once
+	all     []*op.Param
+	params  []*op.Param // those that are trained
+	frozen  []*op.Param // and those that are not
+	size    int         // flat trained weights
+	stride  int         // floats of a packed gradient
+	images  int         // that a graph takes at once
 
 	mu       sync.Mutex
-	packed   []*op.Value // the weights in use, as the graphs read them
+	values   []*op.Value // every parameter, as the graphs read it
+	packed   []*op.Value // those of params
+	given    bool        // whether the frozen ones are
 	machines map[shape][]*machine
 	sums     [][]float32 // a packed sum per worker
 	total    []float32
@@ -49,7 +54,7 @@ var _ dpsgd.Engine = (*Engine)(nil)
 // New returns an engine for the named architecture on threads threads. The
 // error wraps [ErrUnknown] if there is no such name, and names the layer if the
 // architecture does not fit the input.
-func New(name string, in Input, threads int) (*Engine, error) {
+func New(name string, in Input, threads int, options ...Option) (*Engine, error) {
 	a, err := find(name)
 	if err != nil {
 		return nil, err
@@ -59,6 +64,9 @@ func New(name string, in Input, threads int) (*Engine, error) {
 	}
 	if threads < 1 {
 		return nil, fmt.Errorf("%d threads; at least 1 is needed", threads)
+	}
+	for _, o := range options {
+		o(&a)
 	}
 	return newEngine(a, in, threads)
 }
@@ -71,40 +79,53 @@ func newEngine(a architecture, in Input, threads int) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{arch: a, in: in, threads: threads, params: m.Params, images: imagesAtOnce(m), machines: map[shape][]*machine{}}
-	for _, p := range e.params {
+	e := &Engine{arch: a, in: in, threads: threads, all: m.Params, images: imagesAtOnce(m), machines: map[shape][]*machine{}}
+	for _, p := range m.Params {
+		v := p.NewValue()
+		e.values = append(e.values, v)
+		if p.Frozen {
+			e.frozen = append(e.frozen, p)
+			continue
+		}
+		e.params, e.packed = append(e.params, p), append(e.packed, v)
 		e.size += p.Size()
 		e.stride += p.Packed()
-		e.packed = append(e.packed, p.NewValue())
 	}
 	return e, nil
 }
 
-// Tensors names the blocks of the weight vector in their order.
-func (e *Engine) Tensors() []dpsgd.Tensor {
-	var ts []dpsgd.Tensor
-	for _, p := range e.params {
+// Tensors names the blocks of the weight vector in their order. Those of frozen
+// layers are not in it; see [Engine.Frozen].
+func (e *Engine) Tensors() []dpsgd.Tensor { return tensorsOf(e.params) }
+
+func tensorsOf(params []*op.Param) (ts []dpsgd.Tensor) {
+	for _, p := range params {
 		for _, t := range p.Tensors {
-			ts = append(ts, dpsgd.Tensor{Name: t.Name, Shape: append([]int(nil), t.Shape...)})
+			ts = append(ts, dpsgd.Tensor{Name: t.Name, Shape: slices.Clone(t.Shape)})
 		}
 	}
 	return ts
 }
 
 // Init returns fresh weights drawn from seed, each tensor from a stream of its
-// own.
-func (e *Engine) Init(seed uint64) []float32 {
-	w := make([]float32, 0, e.size)
+// own: freezing some layers does not change the others.
+func (e *Engine) Init(seed uint64) []float32 { return e.initial(seed, false) }
+
+// initial draws the weights of the layers that are frozen, or of the others.
+func (e *Engine) initial(seed uint64, frozen bool) []float32 {
+	var w []float32
 	i := uint64(0)
-	for _, p := range e.params {
+	for _, p := range e.all {
 		for _, t := range p.Tensors {
-			var key [32]byte
-			copy(key[:], "initial weights")
-			binary.LittleEndian.PutUint64(key[16:], seed)
-			binary.LittleEndian.PutUint64(key[24:], i)
-			n := len(w) + t.Size()
-			t.Init(rand.New(rand.NewChaCha8(key)), w[len(w):n])
-			w = w[:n]
+			if p.Frozen == frozen {
+				var key [32]byte
+				copy(key[:], "initial weights")
+				binary.LittleEndian.PutUint64(key[16:], seed)
+				binary.LittleEndian.PutUint64(key[24:], i)
+				n := len(w)
+				w = append(w, make([]float32, t.Size())...)
+				t.Init(rand.New(rand.NewChaCha8(key)), w[n:])
+			}
 			i++
 		}
 	}
@@ -115,6 +136,9 @@ func (e *Engine) Init(seed uint64) []float32 {
 func (e *Engine) pack(weights []float32) error {
 	if len(weights) != e.size {
 		return fmt.Errorf("%d weights; %s has %d", len(weights), e.arch.name, e.size)
+	}
+	if len(e.frozen) > 0 && !e.given {
+		return fmt.Errorf("the frozen weights of %s have not been set", e.arch.name)
 	}
 	e.eachParam(func(i int, p *op.Param, flat, _ int) {
 		p.Pack(e.packed[i], weights[flat:][:p.Size()])
@@ -170,7 +194,7 @@ func (e *Engine) workers(s shape, n int) ([]*machine, error) {
 	for len(ms) < n {
 		m, err := newMachine(e.arch, e.in, s)
 		if err == nil {
-			err = m.use(e.packed)
+			err = m.use(e.values)
 		}
 		if err != nil {
 			return nil, err

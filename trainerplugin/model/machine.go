@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -15,7 +16,8 @@ type machine struct {
 	*op.Builder
 	images, labels, weights *op.Value // inputs, per image
 	logits, loss            *op.Value
-	grads                   []*op.Value // per example, of each parameter
+	trained                 []*op.Param
+	grads                   []*op.Value // per example, of each trained parameter
 
 	forward, backward G.VM
 
@@ -23,7 +25,8 @@ type machine struct {
 	at     []int     // where each parameter's begins among an example's
 	stride int       // floats of one example's
 
-	forwardFloats, backwardFloats int64 // what either tape keeps in memory
+	forwardFloats, backwardFloats         int64 // what either tape keeps in memory
+	forwardMultiplies, backwardMultiplies int64 // what either tape computes, for an image
 
 	pixels []float32 // one image as the data set gives it
 }
@@ -47,27 +50,37 @@ func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 	}()
 	m = &machine{Builder: op.NewBuilder(s.examples, s.views), pixels: make([]float32, in.pixels())}
 	m.Group.Outer = s.outer
+	m.Frozen = a.freezes
 	images, labels, weights := m.Images(in.Height, in.Width, in.Channels), m.PerImage("labels"), m.PerImage("weights")
 	logits := a.build(m.Builder, images, in.Classes)
 	loss := m.CrossEntropy(logits, labels)
+	if err := m.Err(); err != nil {
+		return nil, err
+	}
+	if err := a.checkFrozen(m.Params); err != nil {
+		return nil, err
+	}
 	grads, err := m.Differentiate(loss, weights)
 	if err != nil {
 		return nil, err
 	}
 	m.images, m.labels, m.weights = op.ValueOf(images), op.ValueOf(labels), op.ValueOf(weights)
 	m.logits, m.loss = op.ValueOf(logits), op.ValueOf(loss)
-	for i, p := range m.Params {
+	m.trained = slices.DeleteFunc(slices.Clone(m.Params), func(p *op.Param) bool { return p.Frozen })
+	for i, p := range m.trained {
 		m.grads = append(m.grads, op.ValueOf(grads[i]))
 		m.at = append(m.at, m.stride)
 		if m.grads[i].Outer() == nil {
 			m.stride += p.Packed()
 		}
 	}
-	m.forwardFloats, m.backwardFloats = op.Floats(G.Nodes{loss}), op.Floats(append(G.Nodes{loss}, grads...))
-	if m.forward, err = tape(images, G.Nodes{loss}); err != nil {
+	short, whole := G.Nodes{loss}, append(G.Nodes{loss}, grads...)
+	m.forwardFloats, m.backwardFloats = op.Floats(short), op.Floats(whole)
+	m.forwardMultiplies, m.backwardMultiplies = op.Multiplies(short), op.Multiplies(whole)
+	if m.forward, err = tape(images, short); err != nil {
 		return nil, err
 	}
-	m.backward, err = tape(images, append(G.Nodes{loss}, grads...))
+	m.backward, err = tape(images, whole)
 	return m, err
 }
 
@@ -132,7 +145,7 @@ func (m *machine) put(i int, at func([]float32) int, classes int) error {
 // example is the packed gradient of example e of the last run with respect to
 // parameter i, unless it is an [op.Outer].
 func (m *machine) example(e, i int) []float32 {
-	return m.grad[e*m.stride+m.at[i]:][:m.Params[i].Packed()]
+	return m.grad[e*m.stride+m.at[i]:][:m.trained[i].Packed()]
 }
 
 // normSq is the squared norm of that gradient over the flat weights of p,

@@ -38,6 +38,8 @@ type architecture struct {
 	name  string
 	about string // one line: source and size
 	build func(b *op.Builder, images *G.Node, classes int) *G.Node
+
+	frozen []selection // layers that are not trained
 }
 
 // architectures is sorted by name. Wide ResNets of other sizes have names too;

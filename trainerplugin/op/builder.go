@@ -36,17 +36,14 @@ type Builder struct {
 	Graph  *G.ExprGraph
 	Group  *Group
 	Params []*Param
-	Cost   Cost
 
-	leaves, replicas G.Nodes // of each parameter
-	err              error
-}
+	// Frozen says of a layer, by its name, that its parameters are not
+	// trained; nil trains all. It must be set before the first layer.
+	Frozen func(layer string) bool
 
-// A Cost is what one image costs, counted in multiply-adds of the matrix
-// products; the rest is small beside them.
-type Cost struct {
-	Forward  int64
-	Backward int64
+	leaves   G.Nodes // every parameter
+	replicas G.Nodes // of those that are trained
+	err      error
 }
 
 // NewBuilder starts a graph for groups of up to examples × views images.
@@ -105,13 +102,13 @@ func (b *Builder) input(name string, v *Value) *G.Node {
 }
 
 // Differentiate adds to the graph the gradient of Σ weight·loss with respect
-// to every parameter, per example, in the order of Params.
+// to every parameter that is trained, per example, in the order of Params.
 func (b *Builder) Differentiate(loss, weight *G.Node) (G.Nodes, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
 	if len(b.replicas) == 0 {
-		return nil, errors.New("the model has no parameters")
+		return nil, errors.New("no parameter is left to train")
 	}
 	grads, err := G.Backpropagate(G.Nodes{loss}, G.Nodes{weight}, b.replicas)
 	if err != nil {
@@ -133,9 +130,25 @@ func (b *Builder) Bind(packed []*Value) error {
 
 // Floats is how many numbers it takes to compute the given nodes, which belong
 // to the graph.
-func Floats(outputs G.Nodes) int64 {
+func Floats(outputs G.Nodes) (n int64) {
+	eachOperation(outputs, func(o *operation) {
+		if !o.unstored {
+			n += int64(o.out.Len())
+		}
+	})
+	return n
+}
+
+// Multiplies is how many multiply-adds of matrix products it takes to compute
+// the given nodes for one image; the rest is small beside them.
+func Multiplies(outputs G.Nodes) (n int64) {
+	eachOperation(outputs, func(o *operation) { n += o.multiplies })
+	return n
+}
+
+// eachOperation calls do once for each operation that the outputs need.
+func eachOperation(outputs G.Nodes, do func(*operation)) {
 	seen := map[int64]bool{}
-	var n int64
 	for len(outputs) > 0 {
 		node := outputs[0]
 		outputs = outputs[1:]
@@ -143,16 +156,11 @@ func Floats(outputs G.Nodes) int64 {
 			continue
 		}
 		seen[node.ID()] = true
-		o, ok := node.Op().(*operation)
-		if !ok {
-			continue
+		if o, ok := node.Op().(*operation); ok {
+			do(o)
+			outputs = append(outputs, inputsOf(node)...)
 		}
-		if !o.unstored {
-			n += int64(o.out.Len())
-		}
-		outputs = append(outputs, inputsOf(node)...)
 	}
-	return n
 }
 
 func inputsOf(n *G.Node) G.Nodes {

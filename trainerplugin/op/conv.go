@@ -81,18 +81,13 @@ func (b *Builder) convolve(name string, x *G.Node, out, groups int, w Window, pa
 	in.border(ys.before, xs.before, ys.after, xs.after)
 
 	fan := w.Size * w.Size
-	b.count(int64(ys.out)*int64(xs.out)*int64(fan*per)*int64(out), !in.outside)
 	weights := Tensor{name + "/w", []int{w.Size, w.Size, per, out}, init(fan*per, fan*out/groups)}
 	return b.layer(c.forward(b), x, b.param(param(f, weights)), b.bias(name, out))
 }
 
-// count adds a layer of the given multiply-adds to the model's cost.
-func (b *Builder) count(macs int64, inputGrad bool) {
-	b.Cost.Forward += macs
-	b.Cost.Backward += macs
-	if inputGrad {
-		b.Cost.Backward += macs
-	}
+// multiplies is the number of multiply-adds for one image, in each direction.
+func (c *conv) multiplies() int64 {
+	return int64(c.ys.out) * int64(c.xs.out) * int64(c.filters.height*c.filters.width*c.in) * int64(c.out)
 }
 
 // bias declares name/b, which starts at zero.
@@ -101,7 +96,7 @@ func (b *Builder) bias(name string, n int) *G.Node { return b.perChannel(name+"/
 // forward is the operation of images, weights and bias to images.
 func (c *conv) forward(b *Builder) *operation {
 	m := image{channels: c.out, height: c.ys.out, width: c.xs.out, lanes: kernel.Lanes}
-	o := &operation{layer: c.name, kind: "convolution", out: newImages(c.group.capacity(), m)}
+	o := &operation{layer: c.name, kind: "convolution", out: newImages(c.group.capacity(), m), multiplies: c.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		x := in[0]

@@ -16,7 +16,7 @@ func gradOf(g *Group, replica *Value) *Value {
 //
 //	dw[ky][kx][ci][co] = Σ_views Σ_(y,x) x[s·y+ky][s·x+kx][ci] · dy[y][x][co]
 func (c *conv) weightGrad(w *Value) *operation {
-	o := &operation{layer: c.name, kind: "weightGrad", out: gradOf(c.group, w)}
+	o := &operation{layer: c.name, kind: "weightGrad", out: gradOf(c.group, w), multiplies: c.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		x, dy := in[0], in[1]
@@ -135,7 +135,7 @@ func (s span) margin(size, stride int) (before, after int) {
 //
 //	dx[h][w][ci] = Σ dy[y][x][co] · w[ky][kx][ci][co]  over  s·y+ky = h + before, s·x+kx = w + before
 func (c *conv) inputGrad(x, dy *Value) *operation {
-	o := &operation{layer: c.name, kind: "inputGrad", out: x.like()}
+	o := &operation{layer: c.name, kind: "inputGrad", out: x.like(), multiplies: c.multiplies()}
 	top, bottom := c.ys.margin(c.filters.height, c.stride)
 	left, right := c.xs.margin(c.filters.width, c.stride)
 	dy.border(top, left, bottom, right)

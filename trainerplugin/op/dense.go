@@ -33,13 +33,17 @@ func (b *Builder) Dense(name string, x *G.Node, out int, init Weights) *G.Node {
 	}
 	d := &dense{name: name, group: b.Group, filters: f}
 	n := in.features()
-	b.count(int64(n)*int64(out), !in.outside)
 	weights := b.param(&Param{
 		Tensors: []Tensor{{name + "/w", []int{n, out}, init(n, out)}},
 		layout:  f,
 		shape:   []int{n, out},
 	})
 	return b.layer(d.forward(b), x, weights, b.bias(name, out))
+}
+
+// multiplies is the number of multiply-adds for one image, in each direction.
+func (d *dense) multiplies() int64 {
+	return int64(d.filters.height*d.filters.width*d.in) * int64(d.out)
 }
 
 // rowTaps are the rows of one image, each with the filter row it meets.
@@ -56,7 +60,7 @@ func (d *dense) rowTaps(x *Value) []kernel.Tap {
 // forward is the operation of images, weights and bias to a matrix. The rows
 // of its tiles are images.
 func (d *dense) forward(b *Builder) *operation {
-	o := &operation{layer: d.name, kind: "dense", out: newMatrix(d.group.capacity(), d.out)}
+	o := &operation{layer: d.name, kind: "dense", out: newMatrix(d.group.capacity(), d.out), multiplies: d.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		t = kernel.Tile{
@@ -107,7 +111,7 @@ func (d *dense) derive(b *Builder, in G.Nodes, grad *G.Node) (G.Nodes, error) {
 // inputGrad is the operation of the gradient of the result, and the weights,
 // to the gradient of the images.
 func (d *dense) inputGrad(x *Value) *operation {
-	o := &operation{layer: d.name, kind: "inputGrad", out: x.like()}
+	o := &operation{layer: d.name, kind: "inputGrad", out: x.like(), multiplies: d.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		var taps []kernel.Tap
@@ -151,7 +155,7 @@ func (d *dense) inputGradPixel(t *kernel.Tile, dy *Value, turned []float32, dx *
 // weightGrad is the operation of images and the gradient of the result to the
 // per-example gradient of the weights: Σ_views x ⊗ dy.
 func (d *dense) weightGrad(w *Value) *operation {
-	o := &operation{layer: d.name, kind: "weightGrad", out: gradOf(d.group, w)}
+	o := &operation{layer: d.name, kind: "weightGrad", out: gradOf(d.group, w), multiplies: d.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		t = kernel.Tile{

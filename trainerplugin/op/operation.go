@@ -29,6 +29,8 @@ type operation struct {
 	wrt    []bool
 	derive func(in G.Nodes, out, grad *G.Node) (G.Nodes, error)
 
+	multiplies int64 // multiply-adds of a matrix product, for one image
+
 	unstored bool     // the result takes no memory: it is another's, or never computed
 	in       []*Value // reused by Do
 }

@@ -35,6 +35,7 @@ func (t Tensor) layer() string { return path.Dir(t.Name) }
 // in the layout that kernels read. Its per-example gradient has that layout.
 type Param struct {
 	Tensors []Tensor
+	Frozen  bool // not trained, so that it has no gradient
 	layout
 	shape tensor.Shape
 }
@@ -53,6 +54,9 @@ type layout interface {
 	// unpack adds to flat the gradient whose packed form is g.
 	unpack(v *Value, g, flat []float32)
 }
+
+// Layer is the name of the layer that p belongs to.
+func (p *Param) Layer() string { return p.Tensors[0].layer() }
 
 // Size is the number of p's flat weights.
 func (p *Param) Size() int {
@@ -88,6 +92,7 @@ func (b *Builder) param(p *Param) *G.Node {
 	if b.err != nil {
 		return nil
 	}
+	p.Frozen = b.Frozen != nil && b.Frozen(p.Layer())
 	i := len(b.Params)
 	b.Params = append(b.Params, p)
 	v := newArray(p.shape, 1, p.packed())
@@ -97,7 +102,9 @@ func (b *Builder) param(p *Param) *G.Node {
 	b.leaves = append(b.leaves, n)
 	r, err := b.replicate(p, n)
 	b.fail(err)
-	b.replicas = append(b.replicas, r)
+	if !p.Frozen {
+		b.replicas = append(b.replicas, r)
+	}
 	return r
 }
 
