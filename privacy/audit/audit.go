@@ -2,8 +2,20 @@
 // trainer certainly is not. A lower bound above the ε that was claimed means
 // that the trainer, or its accounting, is broken; one below it proves nothing.
 //
+// What an attack gives is a score for each of m canaries, examples that a fair
+// coin put into the training set or left out. From them
+//
+//   - [Search] bounds ε by one training run, whatever the canaries have to do with
+//     each other. Several runs with coins of their own may be given as one.
+//   - [Rates] bounds ε by a fixed attack on independent runs; canaries of one run
+//     are not quite independent, and what they give is a bound only as far as they are.
+//   - [OneRun.GaussianEpsilon] and [Rates.GaussianEpsilon] find more, and are bounds
+//     only as far as the trainer's trade-off curve is a Gaussian's.
+//   - [Curve] and [Area] describe the attack and bound nothing.
+//
 // Every bound holds with the confidence 1 - significance over the randomness of
-// the canaries and the training.
+// the canaries and the training: it accuses a correct trainer in at most that share
+// of audits. [ReadScores] reads scores of trainers that are not ours.
 package audit
 
 import (
