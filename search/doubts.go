@@ -21,6 +21,9 @@ func (s *Sweep) Doubts() []string {
 	if slices.Contains(s.Privacy.Epsilon, math.Inf(1)) || slices.Contains(s.Privacy.NoiseMultiplier, 0) {
 		doubts = append(doubts, "some trials have no noise: they are baselines, and not private")
 	}
+	if s.Init != (sweep.Init{}) {
+		doubts = append(doubts, fmt.Sprintf("trials start from the weights in %s: epsilon does not count the data that made them", s.Init.File))
+	}
 	if s.Disclosure == "research" && s.Len() > 1 {
 		doubts = append(doubts, fmt.Sprintf("epsilon counts one trial; choosing among %d on the same data costs more (disclosure: composed counts them all)", s.Len()))
 	}

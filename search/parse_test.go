@@ -222,8 +222,11 @@ func TestDoubts(t *testing.T) {
 		t.Errorf("one private trial with a small δ: doubts %q", d)
 	}
 	r := strings.NewReplacer("[1], delta: 1e-5", "[1, inf], delta: 1e-3, noise: seeded")
-	got := parse(t, r.Replace(minimal)).Doubts()
-	for i, want := range []string{"delta 0.001 is not below 1/N = 0.001", "noise is seeded", "some trials have no noise", "choosing among 2"} {
+	got := parse(t, r.Replace(minimal)+"\ninit: {weights: w/x, sha256: "+strings.Repeat("a", 64)+"}\n").Doubts()
+	for i, want := range []string{
+		"delta 0.001 is not below 1/N = 0.001", "noise is seeded", "some trials have no noise",
+		"trials start from the weights in w/x: epsilon does not count", "choosing among 2",
+	} {
 		if i >= len(got) || !strings.Contains(got[i], want) {
 			t.Errorf("doubts %q; want one with %q at %d", got, want, i)
 		}
