@@ -112,6 +112,15 @@ func checkAuditFlags(c *cli.Context) error {
 	case c.Int("threads") < 0:
 		return usagef("--threads %d; at least 1", c.Int("threads"))
 	}
+	if path := c.String("roc"); path != "" && rocFormat(path) == "" {
+		return usagef("--roc %s: plots are written as .svg or .png", path)
+	}
+	if _, err := canary.ParseKind(c.String("canary")); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if _, err := canary.ParseScore(c.String("score")); err != nil {
+		return &exitError{exitUsage, err}
+	}
 	if scored {
 		for _, name := range []string{"canaries", "canary", "score", "runs", "seed", "threads"} {
 			if c.IsSet(name) {

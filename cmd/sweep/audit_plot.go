@@ -15,7 +15,6 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"sweep/privacy"
 	"sweep/privacy/audit"
 )
 
@@ -34,19 +33,23 @@ func writeROC(path string, v auditReport, logarithmic bool) error {
 	if len(v.curve) == 0 {
 		return usagef("--roc: every coin fell the same way, so there is no curve; take more canaries")
 	}
-	format := strings.TrimPrefix(filepath.Ext(path), ".")
-	if format != "svg" && format != "png" {
-		return usagef("--roc %s: plots are written as .svg or .png", path)
-	}
 	p, err := rocPlot(v, logarithmic)
 	if err != nil {
 		return fmt.Errorf("plot the attack: %w", err)
 	}
-	picture, err := p.WriterTo(rocSize, rocSize, format)
+	picture, err := p.WriterTo(rocSize, rocSize, rocFormat(path))
 	if err != nil {
 		return fmt.Errorf("plot the attack: %w", err)
 	}
 	return writeWhole(path, picture)
+}
+
+// rocFormat is the format of a plot of that name; "" if there is none.
+func rocFormat(path string) string {
+	if f := strings.TrimPrefix(filepath.Ext(path), "."); f == "svg" || f == "png" {
+		return f
+	}
+	return ""
 }
 
 // writeWhole writes a file under another name first.
@@ -77,10 +80,6 @@ func rocPlot(v auditReport, logarithmic bool) (*plot.Plot, error) {
 	}
 	p.Legend.XOffs = -vg.Points(8)
 	p.Add(plotter.NewGrid())
-	bound, err := boundCurve(v, logarithmic)
-	if err != nil {
-		return nil, err
-	}
 	for _, line := range []struct {
 		name   string
 		points []audit.Point
@@ -88,7 +87,7 @@ func rocPlot(v auditReport, logarithmic bool) (*plot.Plot, error) {
 		dashes []vg.Length
 	}{
 		{"guessing", diagonal(logarithmic, least), rocGuess, []vg.Length{vg.Points(2), vg.Points(3)}},
-		{"most that the claim allows", bound, rocBound, []vg.Length{vg.Points(6), vg.Points(3)}},
+		{"most that the claim allows", boundCurve(v, logarithmic, least), rocBound, []vg.Length{vg.Points(6), vg.Points(3)}},
 		{"the attack", v.curve, rocFound, nil},
 	} {
 		if len(line.points) == 0 {
@@ -116,7 +115,7 @@ func above(points []audit.Point, least float64) plotter.XYs {
 
 // rocGrid are false-positive rates to draw a smooth curve through.
 func rocGrid(logarithmic bool, least float64) []float64 {
-	const n = 40
+	const n = 100
 	rates := make([]float64, n+1)
 	for i := range rates {
 		x := float64(i) / n
@@ -135,23 +134,13 @@ func diagonal(logarithmic bool, least float64) (points []audit.Point) {
 	return points
 }
 
-// boundCurve is the trade-off curve of what is claimed: of the event where it is
-// known, otherwise of (ε, δ) alone. There is none if nothing is claimed.
-func boundCurve(v auditReport, logarithmic bool) (points []audit.Point, err error) {
-	if math.IsNaN(v.epsilon) || math.IsInf(v.epsilon, 1) {
-		return nil, nil
+// boundCurve is the most that the claim allows; nothing if there is none.
+func boundCurve(v auditReport, logarithmic bool, least float64) (points []audit.Point) {
+	if len(v.allowed) == 0 {
+		return nil
 	}
-	for _, x := range rocGrid(logarithmic, 0.5/float64(v.finding.Canaries)) {
-		most := 1.0
-		switch t := math.Exp(v.epsilon); {
-		case v.event != nil && x > 0 && x < 1:
-			if most, err = privacy.TruePositiveRate(privacy.Question{Event: v.event}, x); err != nil {
-				return nil, err
-			}
-		case x < 1:
-			most = min(t*x+v.delta, 1-(1-v.delta-x)/t, 1)
-		}
-		points = append(points, audit.Point{FalsePositiveRate: x, TruePositiveRate: most})
+	for _, x := range rocGrid(logarithmic, least) {
+		points = append(points, audit.Point{FalsePositiveRate: x, TruePositiveRate: v.allowed.most(x)})
 	}
-	return points, nil
+	return points
 }

@@ -26,7 +26,7 @@ type auditReport struct {
 	atMost       float64 // and from here downwards not to be
 	gaussian     float64 // lower bound if the trade-off curve is a Gaussian's
 	curve        []audit.Point
-	bounds       []float64 // the most that any attack can reach at lowRates; nil if unknown
+	allowed      tradeoff  // what the claim allows any attack; empty if nothing is claimed
 	repeated     *repeated // nil of one run
 }
 
@@ -52,14 +52,8 @@ func judge(c claim, runs [][]audit.Canary, significance float64) (auditReport, e
 			return v, err
 		}
 	}
-	if c.event != nil {
-		for _, fpr := range lowRates {
-			most, err := privacy.TruePositiveRate(privacy.Question{Event: c.event}, fpr)
-			if err != nil {
-				return v, err
-			}
-			v.bounds = append(v.bounds, most)
-		}
+	if v.allowed, err = newTradeoff(c.event, privacy.Budget{Epsilon: c.epsilon, Delta: c.delta}); err != nil {
+		return v, err
 	}
 	if len(runs) < 2 {
 		return v, nil
@@ -137,10 +131,10 @@ func (v auditReport) rows() [][]any {
 		{"guessed out to score", exact(v.atMost)},
 		{"area under the ROC curve", fmt.Sprintf("%.4f", audit.Area(v.curve))},
 	}
-	for i, fpr := range lowRates {
+	for _, fpr := range lowRates {
 		found := fmt.Sprintf("%.3g", audit.RateAt(v.curve, fpr))
-		if v.bounds != nil {
-			found += fmt.Sprintf(" of at most %.3g", v.bounds[i])
+		if len(v.allowed) > 0 {
+			found += fmt.Sprintf(" of at most %.3g", v.allowed.most(fpr))
 		}
 		rows = append(rows, []any{fmt.Sprintf("true positives at %v false", fpr), found})
 	}
@@ -170,10 +164,10 @@ func (v auditReport) json() any {
 		out["trial"] = v.trial.Params.ID()
 	}
 	var rates []map[string]any
-	for i, fpr := range lowRates {
+	for _, fpr := range lowRates {
 		rate := map[string]any{"fpr": fpr, "tpr": audit.RateAt(v.curve, fpr)}
-		if v.bounds != nil {
-			rate["tpr_bound"] = v.bounds[i]
+		if len(v.allowed) > 0 {
+			rate["tpr_bound"] = v.allowed.most(fpr)
 		}
 		rates = append(rates, rate)
 	}

@@ -65,14 +65,6 @@ func newAttacker(ctx context.Context, c *cli.Context, t *search.Trial) (*attacke
 	if p.Trainer != "" {
 		return nil, hinted{errors.New("the trial is another program's, and an audit trains with the built-in loop"), "score its canaries, and give the file to `sweep audit --scores`"}
 	}
-	kind, err := canary.ParseKind(c.String("canary"))
-	if err != nil {
-		return nil, err
-	}
-	score, err := canary.ParseScore(c.String("score"))
-	if err != nil {
-		return nil, err
-	}
 	if m := c.Int("canaries"); m < 1 || m > p.Data.Train {
 		return nil, fmt.Errorf("--canaries %d; they take places of the trial's training set, which has %d", m, p.Data.Train)
 	}
@@ -81,7 +73,7 @@ func newAttacker(ctx context.Context, c *cli.Context, t *search.Trial) (*attacke
 		return nil, err
 	}
 	a := &attacker{
-		trial: t, kind: kind, score: score, count: c.Int("canaries"), runs: c.Int("runs"),
+		trial: t, kind: canary.Kind(c.String("canary")), score: canary.Score(c.String("score")), count: c.Int("canaries"), runs: c.Int("runs"),
 		dataDir: at.data, threads: c.Int("threads"), talk: c.App.ErrWriter,
 	}
 	if a.threads == 0 {
