@@ -48,15 +48,27 @@ func (o OneRun) Check() error {
 //
 //	Pr[W ≥ v] + 2·m·δ·max over i ≥ 1 of Pr[v-i ≤ W < v]/i
 func (o OneRun) PValue(epsilon, delta float64) float64 {
+	r, v := o.Guesses, o.Correct
 	q := 1 / (1 + math.Exp(-epsilon))
-	β := atLeast(o.Guesses, q, o.Correct)
-	var α float64
-	if delta > 0 {
-		for i := 1; i <= o.Correct && float64(i)*α < 1-β; i++ { // beyond, no i can give more
-			α = max(α, (atLeast(o.Guesses, q, o.Correct-i)-β)/float64(i))
+	β := atLeast(r, q, v)
+	α, below := 0.0, 0.0 // below is Pr[v-i ≤ W < v]
+	if delta > 0 && v > 0 {
+		mass := logExactly(r, epsilon, v-1) // in logarithms: far out it is smaller than numbers are
+		for i := 1; i <= v && float64(i)*α < 1-β; i++ { // beyond, no i can give more
+			below += math.Exp(mass)
+			α = max(α, below/float64(i))
+			k := float64(v - i)
+			mass += math.Log(k/(float64(r)-k+1)) - epsilon // Pr[W = k-1] from Pr[W = k]
 		}
 	}
 	return min(1, β+2*float64(o.Canaries)*delta*α)
+}
+
+// logExactly is ln Pr[Bin(n, e^ε/(1+e^ε)) = k].
+func logExactly(n int, epsilon float64, k int) float64 {
+	lgamma := func(x int) float64 { y, _ := math.Lgamma(float64(x + 1)); return y }
+	logQ := -math.Log1p(math.Exp(-epsilon))
+	return lgamma(n) - lgamma(k) - lgamma(n-k) + float64(n)*logQ - float64(n-k)*epsilon
 }
 
 // Epsilon returns the largest ε, of about six digits and rounded down, that is

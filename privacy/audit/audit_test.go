@@ -48,6 +48,20 @@ func TestPValueAgainstSums(t *testing.T) {
 	}
 }
 
+// Where v right guesses are so unlikely that their chance is no number any more, δ
+// still explains them: the mass below v, by the incomplete beta function.
+func TestPValueFarOut(t *testing.T) {
+	const m, δ = 3000, 0.01
+	var α float64
+	for i := 1; i <= m; i++ {
+		α = max(α, (atLeast(m, 0.5, m-i)-atLeast(m, 0.5, m))/float64(i))
+	}
+	want := 2 * m * δ * α
+	if got := (OneRun{m, m, m}).PValue(0, δ); math.Abs(got/want-1) > 1e-6 {
+		t.Errorf("p = %v; want %v", got, want)
+	}
+}
+
 // An attack on randomized response of ε guesses right with the probability
 // e^ε/(1+e^ε), the most there can be. The bound may exceed ε in 5 % of runs; in
 // 400 runs more than 40 exceed it with a chance below 1e-5, and the seed is fixed.
