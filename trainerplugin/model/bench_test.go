@@ -34,6 +34,8 @@ func BenchmarkClippedSum(b *testing.B) {
 		{"wrn-16-4", cifar, 16, 1},
 		{"wrn-16-4", cifar, 4, 4},
 		{"wrn-40-4", cifar, 4, 1},
+		{"nf-resnet-50", Input{224, 224, 3, 1000}, 2, 1},
+		{"nfnet-f0", Input{192, 192, 3, 1000}, 2, 1},
 	}
 	for _, tt := range tests {
 		for _, threads := range []int{1, 2} {

@@ -36,42 +36,62 @@ func (f *filters) turnedBlock() int { return f.turnedAt(f.outBlocks(), 0, 0) }
 
 func (f *filters) packed() int { return f.at(f.outBlocks(), 0, 0) }
 
-// each calls do for every weight with its places in the flat vector, in the
-// packed form and in the turned one.
-func (f *filters) each(do func(flat, packed, turned int)) {
-	flat := 0
+// A stretch is weights from one input to neighbouring outputs: n of them, from
+// output out on. They are neighbours in the flat vector and in the packed form,
+// and Lanes apart in the turned one.
+type stretch struct{ flat, packed, turned, out, n int }
+
+// each calls do until it was given every weight once.
+func (f *filters) each(do func(stretch)) {
+	s := stretch{}
 	for y := range f.height {
 		for x := range f.width {
 			for c := range f.in {
 				i, ci := c/f.lanes, c%f.lanes
-				for d := range f.out {
-					o, co := d/kernel.Lanes, d%kernel.Lanes
-					packed := f.at(o, i, y) + (x*f.lanes+ci)*kernel.Lanes + co
-					turned := i*f.turnedBlock() + f.turnedAt(o, y, x) + co*kernel.Lanes + ci
-					do(flat, packed, turned)
-					flat++
+				for o := range f.outBlocks() {
+					s.out = o * kernel.Lanes
+					s.n = min(kernel.Lanes, f.out-s.out)
+					s.packed = f.at(o, i, y) + (x*f.lanes+ci)*kernel.Lanes
+					s.turned = i*f.turnedBlock() + f.turnedAt(o, y, x) + ci
+					do(s)
+					s.flat += s.n
 				}
 			}
 		}
 	}
 }
 
-func (f *filters) pack(v *Value, flat []float32) {
+// prepare makes room for the turned weights, if there are any.
+func (f *filters) prepare(v *Value) {
 	if f.turn && v.turned == nil {
 		v.turned = kernel.Alloc(f.inBlocks() * f.turnedBlock())
 	}
-	f.each(func(i, p, t int) {
-		v.mem[p] = flat[i]
-		if f.turn {
-			v.turned[t] = flat[i]
+}
+
+// put writes a stretch of v.
+func (f *filters) put(v *Value, s stretch, w []float32) {
+	copy(v.mem[s.packed:][:s.n], w)
+	if f.turn {
+		for l, x := range w {
+			v.turned[s.turned+l*kernel.Lanes] = x
 		}
-	})
+	}
+}
+
+func (f *filters) pack(v *Value, flat []float32) {
+	f.prepare(v)
+	f.each(func(s stretch) { f.put(v, s, flat[s.flat:][:s.n]) })
 }
 
 func (f *filters) normSq(_ *Value, g []float32) float64 { return kernel.SumSquares(g) }
 
 func (f *filters) unpack(_ *Value, g, flat []float32) {
-	f.each(func(i, p, _ int) { flat[i] += g[p] })
+	f.each(func(s stretch) {
+		from := g[s.packed:][:s.n]
+		for l, x := range from {
+			flat[s.flat+l] += x
+		}
+	})
 }
 
 // channelwise is the layout of a vector of one weight per channel.

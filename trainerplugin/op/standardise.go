@@ -59,15 +59,17 @@ func (s *standardised) pack(v *Value, flat []float32) {
 	if s.unit == nil {
 		s.unit = kernel.Alloc(s.packed())
 	}
-	unit := make([]float32, len(w))
-	scaled := make([]float32, len(w))
-	for i, x := range w {
-		r := s.rows[i%s.out]
-		u := (float64(x) - r.mean) * r.invStd
-		unit[i], scaled[i] = float32(u), float32(u*r.gain)
-	}
-	s.filters.pack(v, scaled)
-	s.each(func(i, p, _ int) { s.unit[p] = unit[i] })
+	s.prepare(v)
+	var scaled kernel.Vector
+	s.each(func(t stretch) {
+		unit := s.unit[t.packed:][:t.n]
+		for l, x := range w[t.flat:][:t.n] {
+			r := &s.rows[t.out+l]
+			u := (float64(x) - r.mean) * r.invStd
+			unit[l], scaled[l] = float32(u), float32(u*r.gain)
+		}
+		s.put(v, t, scaled[:t.n])
+	})
 }
 
 // measure takes each filter's mean and variance, in two passes.
@@ -75,12 +77,16 @@ func (s *standardised) measure(w, gain []float32) {
 	n := float64(s.fan())
 	s.rows = make([]standardisation, s.out)
 	squares := make([]float64, s.out)
-	for i, x := range w {
-		s.rows[i%s.out].mean += float64(x) / n
+	for i := 0; i < len(w); i += s.out {
+		for o, x := range w[i:][:s.out] {
+			s.rows[o].mean += float64(x) / n
+		}
 	}
-	for i, x := range w {
-		d := float64(x) - s.rows[i%s.out].mean
-		squares[i%s.out] += d * d // n·var in the end
+	for i := 0; i < len(w); i += s.out {
+		for o, x := range w[i:][:s.out] {
+			d := float64(x) - s.rows[o].mean
+			squares[o] += d * d // n·var in the end
+		}
 	}
 	for o := range s.rows {
 		r := &s.rows[o]
@@ -146,14 +152,18 @@ func (s *standardised) normSq(_ *Value, g []float32) float64 {
 	return total
 }
 
-// jacobian returns the function of packed gradient and unit to the gradient of
-// a weight of filter o, but for the factor gain·invStd.
-func (s *standardised) jacobian(o int, f filterSums) func(g, unit float32) float64 {
-	mean, along := f.g/float64(s.fan()), f.unit
+// A jacobian takes the packed gradient and unit of a weight of one filter to
+// the gradient of the weight itself, but for the factor gain·invStd.
+type jacobian struct{ mean, along float64 }
+
+func (j jacobian) at(g, unit float32) float64 { return float64(g) - j.mean - float64(unit)*j.along }
+
+// jacobian returns that of filter o.
+func (s *standardised) jacobian(o int, f filterSums) jacobian {
 	if s.rows[o].floored {
-		along = 0
+		return jacobian{mean: f.g / float64(s.fan())}
 	}
-	return func(g, unit float32) float64 { return float64(g) - mean - float64(unit)*along }
+	return jacobian{f.g / float64(s.fan()), f.unit}
 }
 
 // residual is Σ of the squares of filter o's Jacobian, weight by weight.
@@ -165,7 +175,7 @@ func (s *standardised) residual(g []float32, o int, f filterSums) float64 {
 		for y := range s.height {
 			for x := range s.width {
 				p := s.at(block, c/s.lanes, y) + (x*s.lanes+c%s.lanes)*kernel.Lanes + lane
-				v := d(g[p], s.unit[p])
+				v := d.at(g[p], s.unit[p])
 				total += v * v
 			}
 		}
@@ -180,13 +190,15 @@ func (s *standardised) residual(g []float32, o int, f filterSums) float64 {
 // without the last term where the variance floor is in force.
 func (s *standardised) unpack(_ *Value, g, flat []float32) {
 	w, gain := flat[:s.fan()*s.out], flat[s.fan()*s.out:]
-	var rows []func(g, unit float32) float64
+	var rows []jacobian
 	for o, f := range s.sums(g) {
 		rows = append(rows, s.jacobian(o, f))
 		gain[o] += float32(f.unit)
 	}
-	s.each(func(i, p, _ int) {
-		r := s.rows[i%s.out]
-		w[i] += float32(r.gain * r.invStd * rows[i%s.out](g[p], s.unit[p]))
+	s.each(func(t stretch) {
+		for l := range t.n {
+			r, p := &s.rows[t.out+l], t.packed+l
+			w[t.flat+l] += float32(r.gain * r.invStd * rows[t.out+l].at(g[p], s.unit[p]))
+		}
 	})
 }
