@@ -53,7 +53,7 @@ func (o OneRun) PValue(epsilon, delta float64) float64 {
 	β := atLeast(r, q, v)
 	α, below := 0.0, 0.0 // below is Pr[v-i ≤ W < v]
 	if delta > 0 && v > 0 {
-		mass := logExactly(r, epsilon, v-1) // in logarithms: far out it is smaller than numbers are
+		mass := logExactly(r, epsilon, v-1)             // in logarithms: far out it is smaller than numbers are
 		for i := 1; i <= v && float64(i)*α < 1-β; i++ { // beyond, no i can give more
 			below += math.Exp(mass)
 			α = max(α, below/float64(i))

@@ -134,8 +134,7 @@ func TestBrokenTrainers(t *testing.T) {
 	}{
 		{"no noise", e, quiet(0), nil, LastLoss},
 		{"a tenth of the noise", e, quiet(0.1), nil, LastLoss},
-		// Fewer steps than the noise was made for only make it more private.
-		{"one tensor unclipped", newUnclipped(t, e, "classifier/w"), dpsgd.Train, func(p *sweep.Params) { p.Steps = 8 }, LastLoss},
+		{"one tensor unclipped", newUnclipped(t, e, "classifier/w"), dpsgd.Train, nil, LastLoss},
 		// The loop adds no noise and the engine the same at every step. A small
 		// learning rate keeps the losses nearly linear in the weights.
 		{"noise reused", newReused(e, p), quiet(0), func(p *sweep.Params) { p.LearnRate = 0.1 }, Trajectory},
@@ -168,31 +167,22 @@ func newUnclipped(t *testing.T, e dpsgd.Engine, tensor string) unclipped {
 	return unclipped{e, tensor}
 }
 
+// ClippedSum takes the tensor from a sum under a bound that no gradient reaches.
 func (u unclipped) ClippedSum(ctx context.Context, weights []float32, b dpsgd.Batch, clip float64, sum []float32) (dpsgd.GradStats, error) {
-	var all dpsgd.GradStats
-	one := make([]float32, len(sum))
-	for i := range b.Len {
-		clear(one)
-		single := dpsgd.Batch{Len: 1, Views: b.Views, View: func(_, k int, img []float32) int { return b.View(i, k, img) }}
-		stats, err := u.Engine.ClippedSum(ctx, weights, single, clip, one)
-		if err != nil {
-			return all, err
-		}
-		at := 0
-		for _, t := range u.Tensors() {
-			scale := float32(1)
-			if t.Name == u.tensor {
-				scale = float32(max(1, stats.Norms[0]/clip))
-			}
-			for j := at; j < at+t.Size(); j++ {
-				sum[j] += scale * one[j]
-			}
-			at += t.Size()
-		}
-		all.Norms, all.Losses = append(all.Norms, stats.Norms...), append(all.Losses, stats.Losses...)
-		all.NonFinite += stats.NonFinite
+	const never = 1e6
+	whole := make([]float32, len(sum))
+	if _, err := u.Engine.ClippedSum(ctx, weights, b, never, whole); err != nil {
+		return dpsgd.GradStats{}, err
 	}
-	return all, nil
+	stats, err := u.Engine.ClippedSum(ctx, weights, b, clip, sum)
+	at := 0
+	for _, t := range u.Tensors() {
+		for j := at; j < at+t.Size() && t.Name == u.tensor; j++ {
+			sum[j] = whole[j] * float32(never/clip)
+		}
+		at += t.Size()
+	}
+	return stats, err
 }
 
 // reused is an engine that adds the same noise to every sum.

@@ -61,14 +61,14 @@ func TestMislabelledKeepTheirImages(t *testing.T) {
 }
 
 // Values of noise images are ±a with a mean of zero, so that images of n values have
-// cosines of standard deviation 1/√n: of 44,850 pairs none reaches 7 of them but
+// cosines of standard deviation 1/√n: of 11,175 pairs none reaches 7 of them but
 // with a chance below 1e-6, and the seed is fixed.
 func TestRandomAreNearlyOrthogonal(t *testing.T) {
 	part, err := glyphs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const m, n = 300, 28 * 28
+	const m, n = 150, 28 * 28
 	s, err := New(part, Random, m, Seeded(1, 0))
 	if err != nil {
 		t.Fatal(err)
