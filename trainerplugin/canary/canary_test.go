@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"math"
@@ -196,6 +197,35 @@ func TestTrainRefuses(t *testing.T) {
 		r := Run{Job: trainerplugin.Job{Trial: p.ID(), Params: p, Dir: t.TempDir(), Threads: 1}, Engine: e, Score: LastLoss}
 		c.change(&r)
 		if _, _, err := s.Train(t.Context(), dpsgd.Train, r); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v; want %q", err, c.want)
+		}
+	}
+}
+
+// The scores are of the weights that were released: a trainer that evaluates others
+// is found out.
+func TestTrainWantsTheWeightsOfTheOutcome(t *testing.T) {
+	p, part, e := trial(t, 1, 1)
+	s, err := New(part, Random, 10, Seeded(1, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Steps = 2
+	for _, c := range []struct {
+		train Trainer
+		want  string
+	}{
+		{func(ctx context.Context, j trainerplugin.Job, e dpsgd.Engine, d dpsgd.Data, report func(trainerplugin.Event) error) (sweep.Outcome, error) {
+			o, err := dpsgd.Train(ctx, j, e, d, report)
+			o.WeightsDigest = "sha256:0"
+			return o, err
+		}, "are not the outcome's, sha256:0"},
+		{func(context.Context, trainerplugin.Job, dpsgd.Engine, dpsgd.Data, func(trainerplugin.Event) error) (sweep.Outcome, error) {
+			return sweep.Outcome{}, nil
+		}, "made no update"},
+	} {
+		r := Run{Job: trainerplugin.Job{Trial: p.ID(), Params: p, Dir: t.TempDir(), Threads: 1}, Engine: e, Score: LastLoss}
+		if _, _, err := s.Train(t.Context(), c.train, r); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v; want %q", err, c.want)
 		}
 	}
