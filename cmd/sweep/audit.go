@@ -28,8 +28,8 @@ guesses from the trained weights which of them were there: only fair coins decid
 the guesses are right proves a lower bound on epsilon (Steinke, Nasr, Jagielski 2023). Exit
 status 1 says that it is above the upper bound: trainer or accounting are broken.
 
-The attack is strongest where it meets little else: the linear model, random canaries that make
-up half of the training set or more, large batches.
+The attack is strongest where it meets little else: large batches and canaries that make up half
+of the training set or more; random ones for the linear model, mislabelled ones for convolutions.
 
   sweep audit grid.yaml --roc roc.svg
   sweep audit grid.yaml --trial 3 --canary mislabelled --runs 5
