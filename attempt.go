@@ -16,7 +16,7 @@ type AttemptRef struct {
 
 // A Claim is the record's answer to a worker that wants to run a trial.
 type Claim struct {
-	State    State   // Running: the caller's attempt has begun; Completed or Failed: nothing is left to do
+	State    State   // Running: the caller's attempt has begun; Completed, Failed or Stopped: nothing is left to do
 	Attempt  int     // the attempt's number, where State is Running
 	Params   Params  // what to run
 	Busy     SweepID // another sweep that is running this very trial; "" if none. State is then Pending

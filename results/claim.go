@@ -75,11 +75,12 @@ func begin(ctx context.Context, tx *sql.Tx, id sweep.SweepID, trial sweep.TrialI
 		sweepKey, key  int64
 		last, forgiven int
 		params         string
+		gone           bool
 	)
 	err := tx.QueryRowContext(ctx, `
-		SELECT s.key, t.key, t.state, t.attempt, t.params, st.forgiven
+		SELECT s.key, t.key, t.state, t.attempt, t.params, st.forgiven, st.gone
 		FROM sweeps s JOIN sweep_trials st ON st.sweep = s.key JOIN trials t ON t.key = st.trial
-		WHERE s.id = ? AND t.id = ?`, id, trial).Scan(&sweepKey, &key, &c.State, &last, &params, &forgiven)
+		WHERE s.id = ? AND t.id = ?`, id, trial).Scan(&sweepKey, &key, &c.State, &last, &params, &forgiven, &gone)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, sweep.ErrNotFound
 	}
@@ -91,6 +92,9 @@ func begin(ctx context.Context, tx *sql.Tx, id sweep.SweepID, trial sweep.TrialI
 	}
 	if c.State == sweep.Completed || c.State == sweep.Failed {
 		return c, nil
+	}
+	if gone {
+		return sweep.Claim{State: sweep.Stopped}, nil // the sweep's file does not ask for it any more
 	}
 	if c.Busy, err = evict(ctx, tx, key, sweepKey, last); err != nil || c.Busy != "" {
 		c.State = sweep.Pending

@@ -19,6 +19,8 @@ type survey struct {
 	unpriced  int // completed trials without an epsilon
 	restarted int // completed trials that were charged steps made again with fresh noise
 	gone      int // completed trials that the file lists no more
+	digests   int // different contents of the data that completed trials saw
+	external  int // completed trials of an external trainer
 }
 
 func surveyOf(ctx context.Context, q queryer, sweepKey int64, points []Point) (survey, error) {
@@ -40,8 +42,10 @@ func surveyOf(ctx context.Context, q queryer, sweepKey int64, points []Point) (s
 		SELECT (
 			SELECT count(*) FROM privacy_events e JOIN sweep_trials st ON st.trial = e.trial AND st.sweep = ?1
 			WHERE e.repeated > 0 AND st.state = 'completed'
-		), (SELECT count(*) FROM sweep_trials WHERE sweep = ?1 AND gone = 1 AND state = 'completed')`,
-		sweepKey).Scan(&s.restarted, &s.gone)
+		), (SELECT count(*) FROM sweep_trials WHERE sweep = ?1 AND gone = 1 AND state = 'completed'),
+		count(DISTINCT o.data_digest), count(*) FILTER (WHERE t.trainer <> '')
+		FROM sweep_trials st JOIN outcomes o ON o.trial = st.trial JOIN trials t ON t.key = st.trial WHERE st.sweep = ?1`,
+		sweepKey).Scan(&s.restarted, &s.gone, &s.digests, &s.external)
 	return s, err
 }
 
@@ -66,6 +70,8 @@ func (f *Frontier) doubts(s survey) []string {
 	say(s.short > s.single && s.single < s.points, "fewer completed repeats than others for %s", plural(s.short, "point"))
 	say(seeded, "noise is seeded: whoever knows the sweep file can subtract it, and against them epsilon promises nothing")
 	say(s.restarted > 0, "%s started over with fresh noise: the repeated steps are charged", plural(s.restarted, "trial"))
+	say(s.digests > 1, "the data changed between trials (%d different contents): their accuracies cannot be compared", s.digests)
+	say(s.external > 0, "%s trained by an external program: epsilon holds if that program samples, clips and adds noise as the contract says, which nobody checked", plural(s.external, "trial"))
 	say(s.unpriced > 0, "no epsilon is recorded for %s", plural(s.unpriced, "trial"))
 	say(s.gone > 0, "results of %s are included that the newest version of the sweep's file does not ask for", plural(s.gone, "trial"))
 	c := f.Counts

@@ -186,6 +186,10 @@ func composed(ctx context.Context, q queryer, sweepKey int64, a privacy.Accounta
 	if err != nil {
 		return 0, err
 	}
-	ε, err := a.Epsilon(privacy.Composed(slices.DeleteFunc(phases, func(e privacy.Event) bool { return e.(privacy.DPSGD).Steps == 0 })), delta)
-	return Epsilon(ε), err
+	all := privacy.Composed(slices.DeleteFunc(phases, func(e privacy.Event) bool { return e.(privacy.DPSGD).Steps == 0 }))
+	found, err := ask(a, all, delta)
+	if err != nil {
+		return Epsilon(math.Inf(1)), nil // nobody can bound it
+	}
+	return Epsilon(found.epsilon), nil
 }

@@ -3,6 +3,7 @@ package results
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"sweep"
@@ -11,7 +12,13 @@ import (
 
 // priceList remembers prices, since repeats and most axes of a grid leave the
 // event as it is. It is used under the write lock only.
-type priceList map[question]float64
+type priceList map[question]price
+
+// A price is what an accountant says, and who that was.
+type price struct {
+	epsilon float64
+	version string
+}
 
 type question struct {
 	event      string
@@ -22,23 +29,34 @@ type question struct {
 // maxPrices bounds what a priceList remembers.
 const maxPrices = 10_000
 
-func (p priceList) epsilon(q question) (float64, error) {
-	if ε, ok := p[q]; ok {
-		return ε, nil
+func (p priceList) of(q question) (price, error) {
+	if known, ok := p[q]; ok {
+		return known, nil
 	}
 	event, err := privacy.UnmarshalEvent([]byte(q.event))
 	if err != nil {
-		return 0, err
+		return price{}, err
 	}
-	ε, err := q.accountant.Epsilon(event, q.delta)
+	asked, err := ask(q.accountant, event, q.delta)
 	if err != nil {
-		return 0, err
+		return price{}, err
 	}
 	if len(p) >= maxPrices {
 		clear(p)
 	}
-	p[q] = ε
-	return ε, nil
+	p[q] = asked
+	return asked, nil
+}
+
+// ask has a price e. Where a does not apply, the certified accountant answers
+// instead, under its own name: both are upper bounds.
+func ask(a privacy.Accountant, e privacy.Event, delta float64) (price, error) {
+	ε, err := a.Epsilon(e, delta)
+	if errors.Is(err, privacy.ErrNotApplicable) {
+		a = privacy.Certified
+		ε, err = a.Epsilon(e, delta)
+	}
+	return price{ε, a.Version()}, err
 }
 
 // Recount empties the derived tables of what trials did and cost, and fills them
@@ -150,7 +168,9 @@ func mechanism(p sweep.Params, steps int) privacy.DPSGD {
 	return privacy.DPSGD{SampleRate: p.SampleRate(), Noise: p.Noise, Steps: steps}
 }
 
-// price has the accountant of each sweep that lists the trial price its event.
+// price has the accountant of each sweep that lists the trial price its event. A
+// question that has no answer leaves the trial unpriced, which readers show: that
+// something was done must be written down whether or not we can say what it cost.
 func (p priceList) price(ctx context.Context, tx *sql.Tx, trial int64, event string) error {
 	questions, err := gather(ctx, tx, func(rows *sql.Rows) (question, error) {
 		q := question{event: event}
@@ -161,14 +181,17 @@ func (p priceList) price(ctx context.Context, tx *sql.Tx, trial int64, event str
 		return err
 	}
 	for _, q := range questions {
-		ε, err := p.epsilon(q)
+		found, err := p.of(q)
 		if err != nil {
-			return err
+			if _, err := tx.ExecContext(ctx, `DELETE FROM costs WHERE trial = ? AND delta = ? AND accountant = ?`, trial, q.delta, string(q.accountant)); err != nil {
+				return err
+			}
+			continue
 		}
 		if _, err := tx.ExecContext(ctx, `
 			INSERT INTO costs (trial, delta, accountant, version, epsilon) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET version = excluded.version, epsilon = excluded.epsilon`,
-			trial, q.delta, string(q.accountant), q.accountant.Version(), ε); err != nil {
+			trial, q.delta, string(q.accountant), found.version, found.epsilon); err != nil {
 			return err
 		}
 	}

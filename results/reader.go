@@ -103,6 +103,34 @@ func (r *Reader) RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep
 	return refs, nil
 }
 
+// OpenAttempts are the attempts at the trial that have not ended, whichever sweep
+// began them.
+func (r *Reader) OpenAttempts(ctx context.Context, trial sweep.TrialID) ([]sweep.AttemptRef, error) {
+	refs, err := gather(ctx, r.db, func(rows *sql.Rows) (ref sweep.AttemptRef, err error) {
+		ref.Trial = trial
+		return ref, rows.Scan(&ref.Sweep, &ref.Number)
+	}, `SELECT s.id, a.number
+		FROM trials t JOIN attempts a ON a.trial = t.key AND a.ended IS NULL JOIN sweeps s ON s.key = a.sweep
+		WHERE t.id = ? ORDER BY a.number`, trial)
+	if err != nil {
+		return nil, fmt.Errorf("open attempts of trial %s: %w", trial, explain(err))
+	}
+	return refs, nil
+}
+
+// Recorded reports whether the attempt's outcome is in the record.
+func (r *Reader) Recorded(ctx context.Context, ref sweep.AttemptRef) (bool, error) {
+	var recorded bool
+	err := r.db.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT 1 FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ?
+			WHERE t.id = ? AND t.state = 'completed' AND a.ended IS NOT NULL AND a.failure IS NULL)`,
+		ref.Number, ref.Trial).Scan(&recorded)
+	if err != nil {
+		return false, fmt.Errorf("outcome of %s: %w", nameOf(ref), explain(err))
+	}
+	return recorded, nil
+}
+
 // gather runs a query and scans each of its rows.
 func gather[T any](ctx context.Context, q queryer, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, query, args...)

@@ -109,7 +109,7 @@ func NewRecordWorker(c client.Client, identity, queue string, a *RecordActivitie
 	w := worker.New(c, queue, worker.Options{
 		Identity:                           identity,
 		DisableWorkflowWorker:              true,
-		MaxConcurrentActivityExecutionSize: 64, // each running sweep holds one for Collect
+		MaxConcurrentActivityExecutionSize: 1000, // each running sweep holds one for Collect
 		MaxConcurrentActivityTaskPollers:   4,
 		WorkerStopTimeout:                  5 * time.Second,
 	})

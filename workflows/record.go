@@ -25,6 +25,8 @@ type record interface {
 	Next(ctx context.Context, id sweep.SweepID, limit int, skip []sweep.TrialID) ([]sweep.Candidate, error)
 	Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error)
 	RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep.AttemptRef, error)
+	OpenAttempts(ctx context.Context, trial sweep.TrialID) ([]sweep.AttemptRef, error)
+	Recorded(ctx context.Context, ref sweep.AttemptRef) (bool, error)
 	Offset(ctx context.Context, ref sweep.AttemptRef) (int64, error)
 	Collect(ctx context.Context, ref sweep.AttemptRef, r sweep.Reading) error
 	Record(ctx context.Context, ref sweep.AttemptRef, o sweep.Outcome) error
@@ -62,14 +64,11 @@ func (a *RecordActivities) Next(ctx context.Context, id sweep.SweepID, limit int
 // was lost is taken over first: once the trial is claimed, it is too late, and
 // steps that were noised would not be charged.
 func (a *RecordActivities) Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
-	refs, err := a.Results.RunningAttempts(ctx, id)
+	refs, err := a.Results.OpenAttempts(ctx, trial)
 	if err != nil {
 		return sweep.Claim{}, permanent(err)
 	}
 	for _, ref := range refs {
-		if ref.Trial != trial {
-			continue
-		}
 		if err := a.takeOver(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
 			return sweep.Claim{}, permanent(err)
 		}
@@ -82,6 +81,11 @@ func (a *RecordActivities) Begin(ctx context.Context, id sweep.SweepID, trial sw
 // clears the trial's folder, noise key and all.
 func (a *RecordActivities) Record(ctx context.Context, ref sweep.AttemptRef) error {
 	outcome, err := a.Spool.Outcome(ref)
+	if errors.Is(err, spool.ErrNoOutcome) {
+		if done, err := a.Results.Recorded(ctx, ref); err != nil || done {
+			return errors.Join(err, a.Spool.Forget(ref.Trial)) // an earlier call got as far as clearing up
+		}
+	}
 	if err != nil {
 		return permanent(err)
 	}
@@ -103,7 +107,10 @@ func (a *RecordActivities) End(ctx context.Context, ref sweep.AttemptRef, e swee
 	if e.LogTail, err = a.Spool.LogTail(ref); err != nil {
 		return err
 	}
-	return permanent(a.Results.EndAttempt(ctx, ref, e))
+	if err := a.Results.EndAttempt(ctx, ref, e); err != nil || e.Next != sweep.Failed {
+		return permanent(err)
+	}
+	return a.Spool.Forget(ref.Trial)
 }
 
 // Mark notes in the record what the sweep is doing: "running", "paused" or "stopping".

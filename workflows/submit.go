@@ -2,10 +2,13 @@ package workflows
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"time"
 
-	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"sweep"
@@ -29,9 +32,15 @@ type Entered struct {
 // SubmitWorkflow has a sweep file entered into the record by the worker that
 // holds it.
 func SubmitWorkflow(ctx workflow.Context, queue string, s Submission) (Entered, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           queue,
+		StartToCloseTimeout: 24 * time.Hour, // calibrating a large grid takes what it takes
+		HeartbeatTimeout:    time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, MaximumInterval: 30 * time.Second},
+	})
 	var r *RecordActivities
 	var entered Entered
-	err := workflow.ExecuteActivity(recordContext(ctx, queue), r.Enter, s).Get(ctx, &entered)
+	err := workflow.ExecuteActivity(ctx, r.Enter, s).Get(ctx, &entered)
 	return entered, err
 }
 
@@ -39,10 +48,9 @@ func SubmitWorkflow(ctx workflow.Context, queue string, s Submission) (Entered, 
 func Submit(ctx context.Context, c client.Client, queue string, s Submission) (Entered, error) {
 	var entered Entered
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       "submit/" + string(s.Sweep),
-		TaskQueue:                SweepQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING, // a later file says more
-		StaticSummary:            "enter " + s.File,
+		ID:            "submit/" + string(s.Sweep) + "/" + rand.Text(), // two shells may submit at once
+		TaskQueue:     SweepQueue,
+		StaticSummary: "enter " + s.File,
 	}, SubmitWorkflow, queue, s)
 	if err == nil {
 		err = run.Get(ctx, &entered)
@@ -55,6 +63,20 @@ func Submit(ctx context.Context, c client.Client, queue string, s Submission) (E
 
 // Enter enters s into the record.
 func (a *RecordActivities) Enter(ctx context.Context, s Submission) (Entered, error) {
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		tick := time.NewTicker(heartbeatTimeout / 4)
+		defer tick.Stop()
+		for {
+			activity.RecordHeartbeat(ctx)
+			select {
+			case <-tick.C:
+			case <-done:
+				return
+			}
+		}
+	}()
 	entered, err := a.EnterFile(ctx, s)
 	return entered, permanent(err)
 }

@@ -36,10 +36,16 @@ func SweepWorkflow(ctx workflow.Context, in SweepInput) error {
 	if err != nil {
 		return err
 	}
-	if s.draining {
-		return workflow.NewContinueAsNewError(ctx, SweepWorkflow, s.in)
+	if !s.draining || cancelled {
+		if err := s.finish(ctx, cancelled); err != nil || cancelled || s.in.Stopping {
+			return err
+		}
+		// A changed file may have come while the last words were written.
+		if !workflow.GetSignalChannel(ctx, SignalExtended).ReceiveAsync(nil) {
+			return nil
+		}
 	}
-	return s.finish(ctx, cancelled)
+	return workflow.NewContinueAsNewError(ctx, SweepWorkflow, s.in)
 }
 
 // sweepRun is one run of a sweep's workflow.
@@ -55,7 +61,7 @@ type sweepRun struct {
 
 type endedTrial struct {
 	sweep.Candidate
-	again bool // the trial has its final state; otherwise it must not be started again by this workflow
+	final bool // the record has its final state; otherwise this workflow must not start it again
 }
 
 // run starts trials and waits for them until none is left, and reports whether
@@ -75,6 +81,9 @@ func (s *sweepRun) run(ctx workflow.Context) (cancelled bool, err error) {
 		workflow.SetCurrentDetails(ctx, s.details())
 		idle := len(s.running) == 0
 		if idle && (cancelled || s.draining || s.in.Stopping || (s.drained && len(s.queue) == 0 && !s.in.Paused)) {
+			for !cancelled && sel.HasPending() {
+				sel.Select(ctx) // what was asked for meanwhile goes into the next run
+			}
 			return cancelled, nil
 		}
 		if cancelled {
@@ -101,9 +110,9 @@ func (s *sweepRun) listen(ctx workflow.Context, sel workflow.Selector) {
 		})
 	}
 	on(SignalPause, func() { s.in.Paused = true })
-	on(SignalResume, func() { s.in.Paused = false })
+	on(SignalResume, func() { s.in.Paused, s.in.Stopping = false, false })
 	on(SignalStop, func() { s.in.Stopping = true })
-	on(SignalExtended, func() { s.drained = false })
+	on(SignalExtended, func() { s.drained, s.queue = false, nil }) // what was fetched may be asked for no more
 	sel.AddReceive(s.ended, func(ch workflow.ReceiveChannel, _ bool) {
 		var e endedTrial
 		ch.Receive(ctx, &e)
@@ -115,7 +124,7 @@ func (s *sweepRun) listen(ctx workflow.Context, sel workflow.Selector) {
 func (s *sweepRun) forget(e endedTrial) {
 	s.running = slices.DeleteFunc(s.running, func(c sweep.Candidate) bool { return c.Trial == e.Trial })
 	s.in.Ended++
-	if !e.again {
+	if !e.final {
 		s.in.Skip = append(s.in.Skip, e.Trial)
 	}
 }
@@ -190,7 +199,7 @@ func (s *sweepRun) trial(ctx workflow.Context, c sweep.Candidate) endedTrial {
 		if temporal.IsWorkflowExecutionAlreadyStartedError(err) && workflow.Sleep(ctx, 5*time.Second) == nil {
 			continue
 		}
-		return endedTrial{c, err == nil}
+		return endedTrial{c, err == nil || failureType(err) != ""}
 	}
 }
 
@@ -255,6 +264,7 @@ func recordContext(ctx workflow.Context, queue string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           queue,
 		StartToCloseTimeout: time.Minute,
+		WaitForCancellation: true, // what has been written must be known
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, MaximumInterval: 30 * time.Second},
 	})
 }

@@ -94,6 +94,21 @@ func (l *ledger) RunningAttempts(context.Context, sweep.SweepID) (refs []sweep.A
 	return refs, nil
 }
 
+func (l *ledger) OpenAttempts(_ context.Context, trial sweep.TrialID) (refs []sweep.AttemptRef, _ error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state[trial] == sweep.Running {
+		refs = append(refs, sweep.AttemptRef{Sweep: "s-1", Trial: trial, Number: l.attempts[trial]})
+	}
+	return refs, nil
+}
+
+func (l *ledger) Recorded(_ context.Context, ref sweep.AttemptRef) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state[ref.Trial] == sweep.Completed, nil
+}
+
 func (l *ledger) Offset(context.Context, sweep.AttemptRef) (int64, error) { return 0, nil }
 
 func (l *ledger) Collect(_ context.Context, ref sweep.AttemptRef, r sweep.Reading) error {

@@ -3,7 +3,6 @@ package workflows
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -126,7 +125,7 @@ func teller(ctx context.Context) func(Beat) {
 func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(trainerplugin.Event)) (done TrainDone, err error) {
 	devices, release, err := a.Devices.Acquire(ctx, in.Settings.GPUs)
 	if err != nil {
-		return done, fmt.Errorf("%w: %w", trainerplugin.ErrRefused, err)
+		return done, err
 	}
 	defer release()
 	report, err := in.Spool.Create(in.Ref, a.Worker)
@@ -139,6 +138,13 @@ func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(tra
 		return done, err
 	}
 	defer log.Close() // it is for people: its loss is no reason to fail
+
+	// An attempt believed dead may outlast the one that took its place.
+	defer func() {
+		if in.Spool.IsRecorded(in.Ref.Trial) {
+			err = errors.Join(err, in.Spool.Forget(in.Ref.Trial))
+		}
+	}()
 
 	j := a.job(in, devices)
 	t, err := a.Launch(ctx, in.Settings.Trainer, j, log)

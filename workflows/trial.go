@@ -33,6 +33,8 @@ func TrialWorkflow(ctx workflow.Context, in TrialInput) error {
 			return nil
 		case sweep.Failed:
 			return temporal.NewNonRetryableApplicationError("trial has failed before", string(sweep.Failed), nil)
+		case sweep.Stopped:
+			return nil // its sweep does not ask for it any more
 		}
 		again, err := t.attempt(ctx, claim)
 		if err != nil || !again {
@@ -87,6 +89,9 @@ func (t *trialRun) attempt(ctx workflow.Context, claim sweep.Claim) (again bool,
 // failed records how an attempt ended and waits before the next one, if any.
 func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim sweep.Claim, cause error) (again bool, err error) {
 	kind := classify(cause)
+	if kind == sweep.Cancelled && ctx.Err() == nil {
+		kind = sweep.Lost // ended together with another sweep of the same process
+	}
 	end := sweep.Ending{Failure: kind, Reason: reason(cause), Next: sweep.Pending}
 	wait := time.Second
 	switch kind {

@@ -68,7 +68,7 @@ func withRunning(c *cli.Context, do func(context.Context, *host, sweep.SweepID) 
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(c.Context, h, info.ID), h.close(c.Context))
+	return errors.Join(do(c.Context, h, info.ID), h.close())
 }
 
 // joinHost connects to Temporal and takes on no work.
@@ -130,11 +130,6 @@ var resumeCommand = &cli.Command{
 		s, err := search.Parse(info.File, []byte(info.Text))
 		if err != nil {
 			return fmt.Errorf("the file that sweep %s was started with: %w", info.ID, err)
-		}
-		if c.Bool("detach") && !configured() {
-			if err := spawnServer(c.Context, c, p); err != nil {
-				return err
-			}
 		}
 		return runSweep(c, p, info.ID, s, info.File)
 	},

@@ -146,7 +146,7 @@ func checkServer(ctx context.Context, p place) finding {
 		if err != nil {
 			return finding{"temporal", "bad", err.Error(), hintFor(err)}
 		}
-		defer h.close(ctx)
+		defer h.close()
 		return finding{"temporal", "ok", "the cluster answers, namespace " + h.namespace, ""}
 	}
 	info, err := devserver.Running(p.state)

@@ -52,18 +52,37 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 	}
 }
 
-// runOnce runs or joins the sweep with one host.
+// runOnce runs or joins the sweep with one host. Whatever goes wrong because
+// that host has died is errServerGone.
 func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role, file string, fresh bool) (err error) {
-	ctx, talk := c.Context, c.App.ErrWriter
+	ctx, talk, detach := c.Context, c.App.ErrWriter, c.Bool("detach")
+	if detach {
+		if configured() {
+			return usagef("--detach needs a process that serves the results file; run `sweep worker --serve-record` for the cluster and start without it")
+		}
+		if err := spawnServer(ctx, c, p); err != nil {
+			return err
+		}
+	}
 	h, err := openHost(ctx, p, r)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.close(ctx)) }()
+	defer func() {
+		if err != nil && h.serverGone() {
+			err = errServerGone
+		}
+		if closing := h.close(); err == nil {
+			err = closing
+		}
+	}()
+	if detach && h.owner {
+		return errServerGone // the background server has just ended: start another
+	}
 	if err := submit(ctx, c, h, id, s, file, fresh); err != nil {
 		return err
 	}
-	if c.Bool("detach") {
+	if detach {
 		fmt.Fprintf(talk, "it runs in the background (process %d); `sweep wait %s` waits for it\n", h.serverPID, id)
 		return nil
 	}
@@ -144,7 +163,10 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) erro
 	for {
 		select {
 		case err := <-ended:
-			return errors.Join(d.update(ctx), endedAs(err))
+			if err != nil && h.serverGone() {
+				return errServerGone
+			}
+			return errors.Join(d.update(ctx), err)
 		case <-tick.C:
 			if h.serverGone() {
 				return errServerGone
@@ -164,17 +186,9 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) erro
 	}
 }
 
-// endedAs tells ways in which a sweep's workflow ends that the record does not.
-func endedAs(err error) error {
-	if err == nil || strings.Contains(err.Error(), "canceled") {
-		return nil // what was cancelled stands in the record as stopped
-	}
-	return fmt.Errorf("the sweep's workflow: %w", err)
-}
-
 // interrupted answers the asked-th Ctrl-C.
 func interrupted(ctx context.Context, h *host, id sweep.SweepID, d *display, asked int) error {
-	if !h.owner {
+	if !h.owner && !h.cluster { // on a cluster this process serves the record, and the sweep ends with it
 		return &exitError{exitInterrupted, hinted{
 			errors.New("no longer watching; the sweep goes on"), fmt.Sprintf("`sweep cancel %s` ends it, `sweep wait %s` watches it again", id, id)}}
 	}

@@ -93,14 +93,14 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 	if err := l.print(c); err != nil {
 		return err
 	}
-	if format := c.String("output"); format == "json" || format == "csv" {
-		return nil // JSON carries the doubts; CSV must stay a table
-	}
 	w := c.App.Writer
-	fmt.Fprintf(w, "\nδ = %s, ε by %s, add/remove one example; accuracy of the averaged (EMA) weights after the last step\n", exact(f.Delta), f.Accountant)
-	if f.Composed != 0 {
-		fmt.Fprintf(w, "the whole search, composed: ε = %s\n", privacy.FormatEpsilon(float64(f.Composed), 4))
+	switch c.String("output") {
+	case "json":
+		return nil // it carries the doubts
+	case "csv":
+		w = c.App.ErrWriter // CSV must stay a table
 	}
+	fmt.Fprintf(w, "\nδ = %s, ε by %s, add/remove one example; accuracy of the averaged (EMA) weights after the last step\n", exact(f.Delta), f.Accountant)
 	for _, doubt := range f.Doubts {
 		if _, err := fmt.Fprintf(w, "- %s\n", doubt); err != nil {
 			return err

@@ -72,8 +72,11 @@ func openHost(ctx context.Context, p place, r role) (*host, error) {
 			return h, err
 		}
 		h, err = joinEmbedded(ctx, p, r)
-		if !errors.Is(err, devserver.ErrNotRunning) {
-			return h, err
+		if err == nil {
+			return h, nil
+		}
+		if _, gone := devserver.Running(p.state); !errors.Is(gone, devserver.ErrNotRunning) {
+			return nil, err
 		}
 	}
 }
@@ -92,7 +95,7 @@ func openCluster(ctx context.Context, p place, r role) (*host, error) {
 		return nil, hinted{fmt.Errorf("temporal at %s: %w", options.HostPort, err), "unset TEMPORAL_ADDRESS and TEMPORAL_PROFILE to use the embedded server"}
 	}
 	if err := h.work(ctx, r); err != nil {
-		return nil, errors.Join(err, h.close(ctx))
+		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
@@ -127,16 +130,16 @@ func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 		return server.Stop(ctx)
 	})
 	if err := h.dial(ctx, server.ClientOptions(), r); err != nil {
-		return nil, errors.Join(err, h.close(ctx))
+		return nil, errors.Join(err, h.close())
 	}
 	// Attempts of a process that died are failed at once, not after a minute
 	// without heartbeat. This comes before the workers, which make new ones.
 	if _, err := devserver.Reap(ctx, h.client, h.namespace, devserver.DeadHere); err != nil {
-		return nil, errors.Join(err, h.close(ctx))
+		return nil, errors.Join(err, h.close())
 	}
 	r.record = true
 	if err := h.work(ctx, r); err != nil {
-		return nil, errors.Join(err, h.close(ctx))
+		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
@@ -216,7 +219,7 @@ func (h *host) queue() string { return workflows.ResultsQueue(h.record()) }
 
 // close stops what this process started, the last first: training, workflows,
 // record, connection, server.
-func (h *host) close(context.Context) error {
+func (h *host) close() error {
 	var all error
 	for _, closer := range slices.Backward(h.closers) {
 		all = errors.Join(all, closer())

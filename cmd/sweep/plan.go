@@ -9,7 +9,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"sweep/privacy"
 	"sweep/search"
 	"sweep/sweeps"
 )
@@ -67,7 +66,7 @@ func planTable(c *cli.Context, s *search.Sweep) error {
 	l := listing{headings: []string{"trial", "ε target", "σ", "q", "steps", "views", "what varies"}}
 	limit := c.Int("limit")
 	views := 0.0
-	for t, err := range s.Trials(privacy.CalibrateNoise) {
+	for t, err := range s.Trials(calibrate) {
 		if err != nil {
 			return err
 		}
@@ -111,7 +110,7 @@ func planStream(c *cli.Context, s *search.Sweep, format string) error {
 	if format == "csv" {
 		fmt.Fprintln(w, "id,index,target_epsilon,delta,noise_multiplier,sample_rate,steps,batch_size,learning_rate,clip_norm,augmult")
 	}
-	for t, err := range s.Trials(privacy.CalibrateNoise) {
+	for t, err := range s.Trials(calibrate) {
 		if err != nil {
 			return err
 		}

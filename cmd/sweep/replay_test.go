@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"log/slog"
@@ -87,7 +86,7 @@ func joinServer(t *testing.T, dir string) *host {
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		h, err := joinEmbedded(t.Context(), p, role{logger: slog.New(slog.DiscardHandler)})
 		if err == nil {
-			t.Cleanup(func() { h.close(context.Background()) })
+			t.Cleanup(func() { h.close() })
 			return h
 		}
 		if !errors.Is(err, devserver.ErrNotRunning) || time.Since(began) > time.Minute {

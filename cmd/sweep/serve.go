@@ -121,7 +121,7 @@ func serve(c *cli.Context, p place, open func(context.Context, role) (*host, err
 		fmt.Fprintln(talk, "shutting down: trainers write checkpoints")
 		err = nil
 	}
-	return errors.Join(err, h.close(c.Context))
+	return errors.Join(err, h.close())
 }
 
 func devicesText(gpus []string) string {

@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sweep"
-	"sweep/privacy"
 	"sweep/results"
 	"sweep/search"
 	"sweep/sweeps"
@@ -85,13 +84,8 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 		return err
 	}
 	// Calibration errors are the file's; they are told before anything starts.
-	for _, err := range s.Trials(privacy.CalibrateNoise) {
+	for _, err := range s.Trials(calibrate) {
 		if err != nil {
-			return err
-		}
-	}
-	if c.Bool("detach") && !configured() {
-		if err := spawnServer(ctx, c, p); err != nil {
 			return err
 		}
 	}
@@ -149,6 +143,11 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 		if err != nil {
 			return workflows.Entered{}, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
 		}
+		for range s.Trials(calibrate) { // the record is locked while it draws trials: they must come without waiting
+			if ctx.Err() != nil {
+				return workflows.Entered{}, context.Cause(ctx)
+			}
+		}
 		added, err := store.AddSweep(ctx, sweepRecord(sub.Sweep, sub.File, s), trialRecords(s))
 		return workflows.Entered{New: added.New, Known: added.Known, Reused: added.Reused, Gone: added.Gone}, err
 	}
@@ -164,7 +163,7 @@ func sweepRecord(id sweep.SweepID, file string, s *search.Sweep) results.SweepRe
 // trialRecords yields s's trials in the record's terms.
 func trialRecords(s *search.Sweep) func(yield func(results.TrialRecord, error) bool) {
 	return func(yield func(results.TrialRecord, error) bool) {
-		for t, err := range s.Trials(privacy.CalibrateNoise) {
+		for t, err := range s.Trials(calibrate) {
 			r := results.TrialRecord{
 				Params: t.Params, Index: t.Index, Repeat: t.Repeat, Label: t.Label,
 				TargetEpsilon: t.Target.Epsilon, Delta: t.Target.Delta,

@@ -68,17 +68,47 @@ func (f Folder) Outcome(ref sweep.AttemptRef) (sweep.Outcome, error) {
 	return o, nil
 }
 
-// Recorded clears away what the record has taken over: reports, outcomes, and
-// the checkpoints with their noise key. Logs stay.
+// recorded is a file by which an attempt that was believed dead learns that the
+// trial is in the record.
+const recorded = "recorded"
+
+// Recorded clears away what the record has taken over: checkpoints with their
+// noise key first, the outcome last, so that a repeated call finds what an
+// interrupted one left. Logs stay.
 func (f Folder) Recorded(id sweep.TrialID) error {
+	if err := os.WriteFile(filepath.Join(f.Trial(id), recorded), nil, 0o600); err != nil {
+		return err
+	}
+	return f.remove(id, "*.ckpt", ".*.tmp*", "report-*.jsonl", "outcome-*.json")
+}
+
+// Forget removes the checkpoints, with their noise key, of a trial that has
+// failed for good, or that an attempt believed dead has left behind a record.
+func (f Folder) Forget(id sweep.TrialID) error { return f.remove(id, "*.ckpt", ".*.tmp*") }
+
+// IsRecorded reports whether the trial's outcome is in the record.
+func (f Folder) IsRecorded(id sweep.TrialID) bool {
+	_, err := os.Stat(filepath.Join(f.Trial(id), recorded))
+	return err == nil
+}
+
+// remove deletes the trial's files that match one of the patterns, in their order.
+func (f Folder) remove(id sweep.TrialID, patterns ...string) error {
+	files, err := os.ReadDir(f.Trial(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	var all error
-	for _, pattern := range []string{"report-*.jsonl", "outcome-*.json", "*.ckpt", ".*.tmp*"} {
-		files, err := filepath.Glob(filepath.Join(f.Trial(id), pattern))
-		if err != nil {
-			return err // a malformed pattern: ours
-		}
+	for _, pattern := range patterns {
 		for _, file := range files {
-			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if match, err := filepath.Match(pattern, file.Name()); err != nil || !match {
+				all = errors.Join(all, err)
+				continue
+			}
+			if err := os.Remove(filepath.Join(f.Trial(id), file.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				all = errors.Join(all, err)
 			}
 		}
