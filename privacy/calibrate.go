@@ -15,7 +15,7 @@ type Calibration struct {
 	Spent      Event    // what was released before from the same data; nil is nothing
 }
 
-// CalibrateNoise returns the smallest σ of five significant digits with which
+// CalibrateNoise returns the smallest σ of seven significant digits with which
 // steps steps at sampleRate stay within target. A target that no noise reaches
 // is an error wrapping [ErrInfeasible].
 func CalibrateNoise(a Accountant, target Budget, sampleRate float64, steps int) (sigma float64, err error) {
@@ -35,7 +35,7 @@ const (
 	mostSteps  = 1 << 40
 )
 
-// Noise returns the smallest noise multiplier σ of five significant digits, from
+// Noise returns the smallest noise multiplier σ of seven significant digits, from
 // 0.001 to 1e6, that keeps steps steps at sampleRate within the target.
 func (c Calibration) Noise(sampleRate float64, steps int) (float64, error) {
 	if err := c.check(DPSGD{sampleRate, 1, steps}); err != nil {
@@ -52,7 +52,7 @@ func (c Calibration) NoiseOf(event func(sigma float64) Event) (float64, error) {
 		guess = guessNoise(c.Target, e.SampleRate, e.Steps)
 	}
 	most := decimalIndex(mostNoise)
-	i, err := c.largest(most-decimalIndex(leastNoise), most-decimalIndex(guess), func(i int) Event {
+	i, err := c.largest(most-decimalIndex(leastNoise), most-decimalIndex(guess), pastDecimal, func(i int) Event {
 		return event(decimalAt(most - i))
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func (c Calibration) Steps(sampleRate, sigma float64) (int, error) {
 
 // StepsOf is [Calibration.Steps] for any event that is made of steps.
 func (c Calibration) StepsOf(event func(steps int) Event) (int, error) {
-	i, err := c.largest(mostSteps-1, 999, func(i int) Event { return event(i + 1) })
+	i, err := c.largest(mostSteps-1, 999, 1024, func(i int) Event { return event(i + 1) })
 	if err != nil {
 		return 0, fmt.Errorf("calibrate steps: %w", err)
 	}
@@ -105,14 +105,14 @@ func (c Calibration) Batch(examples int, sigma float64, steps int) (int, error) 
 // BatchOf is [Calibration.Batch] for any event that depends on a batch of 1 to
 // examples examples and costs no less the larger that is.
 func (c Calibration) BatchOf(examples int, event func(batch int) Event) (int, error) {
-	i, err := c.largest(examples-1, examples/20, func(i int) Event { return event(i + 1) })
+	i, err := c.largest(examples-1, examples/20, 1024, func(i int) Event { return event(i + 1) })
 	if err != nil {
 		return 0, fmt.Errorf("calibrate batch: %w", err)
 	}
 	return i + 1, nil
 }
 
-// SampleRate returns the largest sampling rate of five significant digits, from
+// SampleRate returns the largest sampling rate of seven significant digits, from
 // 1e-9 to 1, that keeps steps steps with noise multiplier sigma within the target.
 func (c Calibration) SampleRate(sigma float64, steps int) (float64, error) {
 	if err := c.check(DPSGD{1, sigma, steps}); err != nil {
@@ -125,7 +125,7 @@ func (c Calibration) SampleRate(sigma float64, steps int) (float64, error) {
 // sampling rate and costs no less the larger that is.
 func (c Calibration) SampleRateOf(event func(rate float64) Event) (float64, error) {
 	least := decimalIndex(1e-9)
-	i, err := c.largest(-least, decimalIndex(0.01)-least, func(i int) Event { return event(decimalAt(least + i)) })
+	i, err := c.largest(-least, decimalIndex(0.01)-least, pastDecimal, func(i int) Event { return event(decimalAt(least + i)) })
 	if err != nil {
 		return math.NaN(), fmt.Errorf("calibrate sample rate: %w", err)
 	}
@@ -133,11 +133,11 @@ func (c Calibration) SampleRateOf(event func(rate float64) Event) (float64, erro
 }
 
 // largest returns the largest i in [0, n] whose event is within the target.
-func (c Calibration) largest(n, guess int, event func(i int) Event) (int, error) {
+func (c Calibration) largest(n, guess, stride int, event func(i int) Event) (int, error) {
 	if err := c.Target.Check(); err != nil {
 		return 0, err
 	}
-	i, err := largestWithin(c.Target.Epsilon, n, guess, func(i int) (float64, error) { return c.cost(event(i)) })
+	i, err := largestWithin(c.Target.Epsilon, n, guess, stride, func(i int) (float64, error) { return c.cost(event(i)) })
 	if err == nil && i < 0 {
 		err = c.infeasible(event(0))
 	}

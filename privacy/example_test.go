@@ -28,7 +28,7 @@ func ExampleCalibration() {
 	_, err = c.Steps(1, 0.5)
 	fmt.Println(err)
 	// Output:
-	// 2.5378 <nil>
+	// 2.537716 <nil>
 	// calibrate steps: privacy target is infeasible: epsilon 3 at delta 1e-05, but one step with sample rate 1 and noise multiplier 0.5 after what was spent costs epsilon 10.13 by certified
 }
 

@@ -82,7 +82,10 @@ def timed(f):
 
 def dp_accounting_peers():
     import dp_accounting
+    from absl import logging
     from dp_accounting import pld, rdp
+
+    logging.set_verbosity(logging.ERROR)  # it warns of each order that it gives up
 
     def event(q, sigma, steps):
         return dp_accounting.SelfComposedDpEvent(
