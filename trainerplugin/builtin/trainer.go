@@ -69,11 +69,12 @@ func (t *Trainer) Train(ctx context.Context, j trainerplugin.Job, report func(tr
 	if err != nil {
 		return sweep.Outcome{}, fmt.Errorf("train %s: %w", j.Trial, err)
 	}
+	s.data.Program = describe().Program()
 	o, err := dpsgd.Train(ctx, j, s.engine, s.data, noteDevices(j.Devices, report))
 	if err != nil {
 		return sweep.Outcome{}, err
 	}
-	o.Trainer = describe().Program()
+	o.Trainer = s.data.Program
 	return o, nil
 }
 

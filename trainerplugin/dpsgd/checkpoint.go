@@ -39,13 +39,14 @@ type header struct {
 	NoiseID   string  `json:"noise_id"`
 	NonFinite int64   `json:"non_finite"`
 	Seconds   float64 `json:"seconds"`
+	Program   string  `json:"program,omitempty"` // what computed it
 }
 
 // encode writes s as a checkpoint and returns the digest of all it wrote.
 func encode(w io.Writer, id identity, s *state) (digest string, err error) {
 	h := sha256.New()
 	out := io.MultiWriter(w, h)
-	text, err := json.Marshal(header{id, s.step, s.secret.noiseID(), s.nonFinite, s.seconds})
+	text, err := json.Marshal(header{id, s.step, s.secret.noiseID(), s.nonFinite, s.seconds, s.program})
 	if err != nil {
 		return "", fmt.Errorf("encode header: %w", err)
 	}
@@ -100,7 +101,7 @@ func decode(r io.Reader, id identity) (*state, error) {
 	if h.Step < 0 || h.NonFinite < 0 || h.Seconds < 0 {
 		return nil, fmt.Errorf("header counts step %d, non_finite %d, seconds %g; none may be negative", h.Step, h.NonFinite, h.Seconds)
 	}
-	s := &state{step: h.Step, secret: keepSecret(make([]byte, secretSize)), nonFinite: h.NonFinite, seconds: h.Seconds}
+	s := &state{step: h.Step, secret: keepSecret(make([]byte, secretSize)), nonFinite: h.NonFinite, seconds: h.Seconds, program: h.Program}
 	if _, err := io.ReadFull(r, s.secret.bytes()); err != nil {
 		return nil, fmt.Errorf("read secret: %w", err)
 	}

@@ -22,6 +22,7 @@ type state struct {
 	moments   [][]float32 // what the optimizer keeps, by momentNames
 	nonFinite int64       // per-example gradients counted as zero
 	seconds   float64     // spent training, over all attempts that led here
+	program   string      // what computed it
 }
 
 // newState is where a trial with parameters p starts, with the given weights.

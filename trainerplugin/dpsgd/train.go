@@ -14,7 +14,8 @@ import (
 // Data are the examples of a trial. Its functions may be called from several
 // goroutines at once.
 type Data struct {
-	Digest string // "sha256:…" of examples, labels and split
+	Digest  string // "sha256:…" of examples, labels and split
+	Program string // what computes: only the same program repeats the same bits
 
 	// View writes view k of training example i, drawn for update step, into
 	// img, as [Examples].At does, and returns the example's class. It depends
@@ -119,6 +120,10 @@ func (l *loop) open() error {
 	if err := checkLayout(tensors, len(l.weights)); err != nil {
 		return err
 	}
+	if found != nil && found.program != l.data.Program {
+		notes = append(notes, l.changeProgram())
+	}
+	l.program = l.data.Program
 	l.sum = make([]float32, len(l.weights))
 	l.before, l.saved = l.seconds, time.Now()
 	if err := l.report(trainerplugin.Started{Step: l.step, NoiseID: l.secret.noiseID(), Checkpoint: file}); err != nil {
@@ -134,6 +139,19 @@ func (l *loop) open() error {
 		return l.checkpoint()
 	}
 	return nil
+}
+
+// changeProgram takes up a checkpoint that another version or other kernels
+// wrote. What that program did after it cannot be repeated to the bit: the same
+// noise on other sums would tell their difference, so the steps from here on
+// get a new secret, and are charged as what they are.
+func (l *loop) changeProgram() trainerplugin.Note {
+	text := fmt.Sprintf("its checkpoint was written by %q and goes on by %q", l.program, l.data.Program)
+	if l.job.Params.NoiseFrom == sweep.Secure {
+		l.secret = newSecret(l.job.Params)
+		text += ", with fresh noise that is charged"
+	}
+	return trainerplugin.Note{Text: text}
 }
 
 // advance makes one update and whatever is due after it.
