@@ -8,8 +8,8 @@ test: ## all tests; links the embedded Temporal server, which takes minutes the 
 
 # The race detector needs its own build of everything that a test links. The
 # embedded server is not built for it: ten minutes, for code that is not ours.
-race: ## all tests but those that link the embedded server, under the race detector
-	go test -race $$(go list ./... | grep -v -e /cmd/sweep -e /workflows/devserver)
+race: ## all tests but those that link the embedded server, under the race detector; long ones shortened
+	go test -race -short $$(go list ./... | grep -v -e /cmd/sweep -e /workflows/devserver)
 
 lint: ## gofmt, vet, staticcheck, workflowcheck
 	.ci/lint

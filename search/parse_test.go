@@ -89,10 +89,10 @@ func TestParseDefaults(t *testing.T) {
 	if s.Trainer != nil || s.Repeats != 1 || s.Strategy != "grid" || s.Disclosure != "research" || s.Data.Validation != 0 {
 		t.Errorf("defaults: %+v", s)
 	}
-	if want := (Run{Parallel: 1, Retries: 3, CheckpointEvery: 30 * time.Second, Priority: 3}); s.Run != want {
+	if want := (Run{Retries: 3, CheckpointEvery: 30 * time.Second, Priority: 3}); s.Run != want {
 		t.Errorf("run %+v, want %+v", s.Run, want)
 	}
-	if s.Privacy.Accountant != privacy.RDP || s.Privacy.Noise != sweep.Secure {
+	if s.Privacy.Accountant != privacy.Certified || s.Privacy.Noise != sweep.Secure {
 		t.Errorf("privacy %+v", s.Privacy)
 	}
 	if s.Text != minimal || len(s.Fixed) != 0 {

@@ -70,7 +70,7 @@ type Axis struct {
 // Run says how trials are run. Nothing in it changes what they measure, so
 // none of it is part of the sweep's ID.
 type Run struct {
-	Parallel        int           // trials at a time; ≥ 1
+	Parallel        int           // trials at a time; 0 is as many as there is room for
 	Retries         int           // attempts after a trial's first; ≥ 0
 	GPUsPerTrial    float64       // 0 is the CPU; below 1, GPUs are shared; otherwise whole
 	EvaluateEvery   int           // steps between evaluations before the last; 0 evaluates after the last step only

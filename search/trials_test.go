@@ -182,7 +182,7 @@ func TestEachQuestionIsAskedOnce(t *testing.T) {
 	if n := len(trials(t, s, count)); n != 1200 {
 		t.Errorf("%d trials, want 3·2·50·4", n)
 	}
-	want := []string{"rdp {1 1e-05} 0.05 10\n", "rdp {1 1e-05} 0.1 10\n", "rdp {2 1e-05} 0.05 10\n", "rdp {2 1e-05} 0.1 10\n"}
+	want := []string{"certified {1 1e-05} 0.05 10\n", "certified {1 1e-05} 0.1 10\n", "certified {2 1e-05} 0.05 10\n", "certified {2 1e-05} 0.1 10\n"}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %q, want %q", asked, want)
 	}

@@ -79,7 +79,7 @@ func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role,
 	if detach && h.owner {
 		return errServerGone // the background server has just ended: start another
 	}
-	if err := submit(ctx, c, h, id, s, file, fresh); err != nil {
+	if err := submit(ctx, c, h, id, s, r, file, fresh); err != nil {
 		return err
 	}
 	if detach {
@@ -101,7 +101,7 @@ func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role,
 }
 
 // submit enters the file, tells what it adds and starts the workflow.
-func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *search.Sweep, file string, fresh bool) error {
+func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *search.Sweep, r role, file string, fresh bool) error {
 	talk := c.App.ErrWriter
 	entered, err := workflows.Submit(ctx, h.client, h.queue(), workflows.Submission{Sweep: id, File: file, Text: s.Text})
 	if err != nil {
@@ -116,7 +116,7 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 		}
 		fmt.Fprintf(talk, "next      sweep status %[1]s\n          sweep trials %[1]s\n          sweep frontier %[1]s\n          sweep stop %[1]s\n", id)
 	}
-	in := sweepInput(h, id, s)
+	in := sweepInput(h, id, s, r)
 	if in.Attributes, err = workflows.KnowsAttributes(ctx, h.client, h.namespace); err != nil {
 		return err
 	}

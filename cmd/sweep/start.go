@@ -120,11 +120,22 @@ func sweepFor(ctx context.Context, p place, s *search.Sweep) (sweep.SweepID, err
 	return old.ID, nil
 }
 
+// onCluster is how many trials a sweep that does not say has in flight on a
+// cluster, whose workers nobody counts. Those that find no worker wait.
+const onCluster = 32
+
 // sweepInput is what the sweep's workflow is told.
-func sweepInput(h *host, id sweep.SweepID, s *search.Sweep) workflows.SweepInput {
+func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.SweepInput {
+	parallel := s.Run.Parallel
+	if parallel == 0 {
+		parallel, _ = shares(r)
+		if h.cluster {
+			parallel = onCluster
+		}
+	}
 	in := workflows.SweepInput{
 		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.TrainQueue,
-		Parallel: min(max(s.Run.Parallel, 1), workflows.MaxParallel), Priority: s.Run.Priority, Spool: h.spool(),
+		Parallel: parallel, Priority: s.Run.Priority, Spool: h.spool(),
 		Settings: workflows.Settings{
 			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
 			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout,
