@@ -1,4 +1,4 @@
-.PHONY: build test check race lint e2e bench
+.PHONY: build test check race lint e2e bench bench-engine bench-privacy
 
 build: ## the program, as ./bin/sweep
 	go build -o bin/sweep ./cmd/sweep
@@ -21,3 +21,9 @@ check: lint test race e2e ## what CI runs
 
 bench: ## benchmarks of the packages where speed is a promise
 	go test -run '^$$' -bench . -benchtime 1s ./privacy ./search ./trainerplugin/...
+
+bench-engine: ## our engine beside torch, Opacus and JAX from PyPI, interleaved
+	trainerplugin/bench/bench.sh
+
+bench-privacy: build ## our accountants beside dp_accounting and Opacus from PyPI
+	privacy/bench/run bin/sweep
