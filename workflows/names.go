@@ -90,6 +90,7 @@ type Settings struct {
 	EvaluateEvery   int           // steps; 0 evaluates about ten times
 	CheckpointEvery time.Duration // 0 writes none before the trainer is told to stop
 	TrialTimeout    time.Duration // of one attempt; 0 is no limit
+	KeepWeights     bool          // leave the averaged weights in the trial's folder
 }
 
 // TrialInput is what a trial's workflow has to know.

@@ -174,6 +174,7 @@ func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job
 		Trial: in.Ref.Trial, Params: in.Params, DataDir: a.DataDir, Dir: in.Spool.Trial(in.Ref.Trial),
 		Threads: a.Devices.Threads(), Devices: devices,
 		ReportEvery: time.Second, EvaluateEvery: evaluate, CheckpointEvery: in.Settings.CheckpointEvery,
+		KeepWeights: in.Settings.KeepWeights,
 	}
 }
 

@@ -124,11 +124,28 @@ func frontierRow(p results.Point) []any {
 	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, p.N, p.BestOf, p.Params.Noise, hyper(p.Params)}
 }
 
-// hyper names a point's hyper-parameters but the noise.
+// hyper names a point's hyper-parameters but the noise; those that only some
+// trials have, where it has them.
 func hyper(p sweep.Params) string {
 	s := fmt.Sprintf("B=%d C=%s η=%s T=%d K=%d", p.Batch, exact(p.Clip), exact(p.LearnRate), p.Steps, p.AugMult)
-	if p.Augment != "" {
-		s += " " + string(p.Augment)
+	for _, extra := range []struct {
+		name  string
+		value string
+	}{
+		{"", string(p.Augment)}, {"", string(p.Optimizer)}, {"momentum=", nonZero(p.Momentum)}, {"weight_decay=", nonZero(p.WeightDecay)},
+		{"", string(p.Schedule)}, {"warmup=", nonZero(float64(p.Warmup))}, {"clipping=", string(p.Clipping)},
+	} {
+		if extra.value != "" {
+			s += " " + extra.name + extra.value
+		}
 	}
 	return s
+}
+
+// nonZero is x for people, "" if it is 0.
+func nonZero(x float64) string {
+	if x == 0 {
+		return ""
+	}
+	return exact(x)
 }

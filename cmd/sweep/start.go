@@ -138,7 +138,7 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 		Parallel: parallel, Priority: s.Run.Priority, Spool: h.spool(),
 		Settings: workflows.Settings{
 			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
-			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout,
+			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout, KeepWeights: s.Run.KeepWeights,
 		},
 	}
 	if s.Trainer != nil {
