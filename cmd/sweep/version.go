@@ -53,7 +53,7 @@ func version() string {
 func versions() map[string]string {
 	all := map[string]string{
 		"sweep": version(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
-		"kernels": kernel.Path(), "accountant": privacy.RDP.Version(),
+		"kernels": kernel.Path(), "accountant": privacy.Certified.Version(),
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
