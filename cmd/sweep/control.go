@@ -53,11 +53,7 @@ var cancelCommand = &cli.Command{
 // withRunning connects to the server that runs the sweep named on the command
 // line and calls do.
 func withRunning(c *cli.Context, do func(context.Context, *host, sweep.SweepID) error) error {
-	p, err := placeOf(c)
-	if err != nil {
-		return err
-	}
-	info, err := namedSweep(c, p)
+	p, info, err := placeAndSweep(c)
 	if err != nil {
 		return err
 	}
@@ -80,16 +76,23 @@ func joinHost(ctx context.Context, p place) (*host, error) {
 	return joinEmbedded(ctx, p, r)
 }
 
-// namedSweep is the sweep that the command line names, or the newest.
-func namedSweep(c *cli.Context, p place) (results.SweepInfo, error) {
+// placeAndSweep is where the command's files are, and the sweep that the command
+// line names, or the newest.
+func placeAndSweep(c *cli.Context) (place, results.SweepInfo, error) {
+	p, err := placeOf(c)
+	if err != nil {
+		return p, results.SweepInfo{}, err
+	}
 	r, err := p.reader(c.Context)
 	if err != nil {
-		return results.SweepInfo{}, err
+		return p, results.SweepInfo{}, err
 	}
 	defer r.Close()
-	return findSweep(c, r)
+	info, err := findSweep(c, r)
+	return p, info, err
 }
 
+// findSweep is the sweep that the command line names, or the newest of the record.
 func findSweep(c *cli.Context, r *results.Reader) (results.SweepInfo, error) {
 	switch c.NArg() {
 	case 0:
@@ -119,11 +122,7 @@ var resumeCommand = &cli.Command{
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "run it in the background and return"},
 	}, hostFlags...),
 	Action: func(c *cli.Context) error {
-		p, err := placeOf(c)
-		if err != nil {
-			return err
-		}
-		info, err := namedSweep(c, p)
+		p, info, err := placeAndSweep(c)
 		if err != nil {
 			return err
 		}
@@ -139,11 +138,7 @@ var waitCommand = &cli.Command{
 	Name: "wait", Usage: "watch a sweep until it ends, and exit as `start` would", ArgsUsage: "[SWEEP]",
 	Flags: append([]cli.Flag{&cli.DurationFlag{Name: "timeout", Usage: "give up after `TIME` (exit code 3)"}}, placeFlags...),
 	Action: func(c *cli.Context) error {
-		p, err := placeOf(c)
-		if err != nil {
-			return err
-		}
-		info, err := namedSweep(c, p)
+		p, info, err := placeAndSweep(c)
 		if err != nil {
 			return err
 		}
