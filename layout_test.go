@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"sweep/trainerplugin/op":          {"sweep/trainerplugin/kernel"},
 	"sweep/trainerplugin/model":       {"sweep", "sweep/trainerplugin/op", "sweep/trainerplugin/kernel", "sweep/trainerplugin/dpsgd"},
 	"sweep/trainerplugin/dpsgd":       {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/dataset"},
+	"sweep/trainerplugin/xla":         {"sweep", "sweep/trainerplugin/dpsgd", "sweep/trainerplugin/model", "sweep/trainerplugin/op"},
 	"sweep/trainerplugin/bench":       {"sweep/trainerplugin/dpsgd", "sweep/trainerplugin/kernel", "sweep/trainerplugin/model"},
 	"sweep/trainerplugin/builtin": {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/dataset", "sweep/trainerplugin/dpsgd",
 		"sweep/trainerplugin/model", "sweep/trainerplugin/kernel"},
@@ -47,7 +48,7 @@ var onlyIn = map[string][]string{
 	"go.temporal.io/server":           {"sweep/workflows/devserver"},
 	"github.com/temporalio/ui-server": {"sweep/workflows/devserver"},
 	"github.com/mattn/go-sqlite3":     {"sweep/results"},
-	"gorgonia.org/gorgonia":           {"sweep/trainerplugin/op", "sweep/trainerplugin/model"},
+	"gorgonia.org/gorgonia":           {"sweep/trainerplugin/op", "sweep/trainerplugin/model", "sweep/trainerplugin/xla"},
 	"github.com/hashicorp/go-plugin":  {"sweep/trainerplugin"},
 	"github.com/urfave/cli":           {"sweep/cmd/sweep"},
 }
