@@ -41,6 +41,12 @@ type Params struct {
 	Clipping Clipping `json:"clipping,omitempty"` // how an example's gradient is bounded; "" is flat
 
 	Init Init `json:"init,omitzero"` // weights to start from; the zero Init draws them from Seed
+
+	// Layers are those that are trained, as "group3+classifier"; a name stands
+	// for all layers under it too, and "" for the whole model. The others keep
+	// the weights that they start with, which must be no part of the private
+	// data: clipping and noise do not know them.
+	Layers string `json:"layers,omitempty"`
 }
 
 // Init names a file of weights that a trial starts from, pre-trained on other

@@ -77,11 +77,12 @@ func (d def) names() []string {
 }
 
 var (
-	plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
-	dataName  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,59}(:[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$`)
-	modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
-	localPath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,9}$`)
-	hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	plainName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
+	dataName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,59}(:[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$`)
+	modelName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+	layerNames = regexp.MustCompile(`^[a-z0-9][a-z0-9/_-]{0,99}(\+[a-z0-9][a-z0-9/_-]{0,99})*$`)
+	localPath  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,9}$`)
+	hexDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // accountants are those that sweep files may name, the default first. They are

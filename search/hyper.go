@@ -34,6 +34,8 @@ var (
 	adam   = with{"optimizer", func(v any) bool { return v == "adam" }, "optimizer is sgd", "set optimizer to adam"}
 )
 
+const allLayers = "all"
+
 // hypers are the built-in hyper-parameters in grid order, slowest first.
 var hypers = []hyper{
 	{
@@ -92,6 +94,13 @@ var hypers = []hyper{
 			doc: "μ, the decay of the weights' moving average, with warm-up; 0 keeps the last weights",
 		},
 		symbol: "μ", put: func(p *sweep.Params, v any) { p.EMA = v.(float64) },
+	},
+	{
+		def: def{
+			name: "layers", kind: text, pattern: layerNames, like: "all, or names of layers joined by +, as group3+classifier", fallback: allLayers,
+			doc: "which layers are trained, as classifier or group3+classifier (the layers under a name too); the others keep the weights they start with, at no cost in privacy",
+		},
+		symbol: "layers", later: true, put: func(p *sweep.Params, v any) { p.Layers = unless(allLayers, v) },
 	},
 	{
 		def: def{

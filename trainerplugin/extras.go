@@ -12,7 +12,7 @@ import (
 // contract did not have, by their names in its JSON form. A trainer that was
 // built without one reads past it, and would report an outcome of another
 // trial; so it has to name those it honours, and is given no other.
-var Extras = []string{"optimizer", "momentum", "weight_decay", "schedule", "warmup", "clipping", "init"}
+var Extras = []string{"optimizer", "momentum", "weight_decay", "schedule", "warmup", "clipping", "init", "layers"}
 
 // extrasOf are those of [Extras] that p uses.
 func extrasOf(p sweep.Params) []string {
@@ -24,6 +24,7 @@ func extrasOf(p sweep.Params) []string {
 		"warmup":       p.Warmup != 0,
 		"clipping":     p.Clipping != "",
 		"init":         p.Init != sweep.Init{},
+		"layers":       p.Layers != "",
 	}
 	return slices.DeleteFunc(slices.Clone(Extras), func(name string) bool { return !used[name] })
 }

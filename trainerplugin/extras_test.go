@@ -38,7 +38,7 @@ func TestExtrasAreNotReadPast(t *testing.T) {
 func TestExtrasAreComplete(t *testing.T) {
 	old := []string{"trainer", "augment", "options"}  // were there at first
 	belongs := []string{"beta1", "beta2", "adam_eps"} // to adam
-	used := extrasOf(sweep.Params{Optimizer: "x", Momentum: 1, WeightDecay: 1, Schedule: "x", Warmup: 1, Clipping: "x", Init: sweep.Init{Digest: "x"}})
+	used := extrasOf(sweep.Params{Optimizer: "x", Momentum: 1, WeightDecay: 1, Schedule: "x", Warmup: 1, Clipping: "x", Init: sweep.Init{Digest: "x"}, Layers: "x"})
 	if !slices.Equal(used, Extras) {
 		t.Errorf("of a trial that uses all, extrasOf says %v", used)
 	}

@@ -76,6 +76,7 @@ func paramsToWire(p sweep.Params) *pb.Params {
 		Warmup:          int64(p.Warmup),
 		Clipping:        string(p.Clipping),
 		Init:            initToWire(p.Init),
+		Layers:          p.Layers,
 	}
 }
 
@@ -121,5 +122,6 @@ func paramsFromWire(p *pb.Params) sweep.Params {
 			Digest:     p.GetInit().GetDigest(),
 			Classifier: sweep.Classifier(p.GetInit().GetClassifier()),
 		},
+		Layers: p.GetLayers(),
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"sweep/privacy/audit"
 	"sweep/search"
 	"sweep/trainerplugin"
+	"sweep/trainerplugin/builtin"
 	"sweep/trainerplugin/canary"
 	"sweep/trainerplugin/dataset"
 	"sweep/trainerplugin/dpsgd"
@@ -30,7 +31,7 @@ const attackReportEvery = 2 * time.Second
 type attacker struct {
 	trial   *search.Trial
 	part    *dataset.Partition
-	engine  dpsgd.Engine
+	engine  *model.Engine
 	kind    canary.Kind
 	score   canary.Score
 	count   int // m
@@ -96,8 +97,26 @@ func (a *attacker) open(ctx context.Context) error {
 		return err
 	}
 	in := model.Input{Height: set.Height, Width: set.Width, Channels: set.Channels, Classes: len(set.Classes)}
-	a.engine, err = model.New(a.trial.Params.Model, in, a.threads)
+	a.engine, err = model.New(a.trial.Params.Model, in, a.threads, builtin.Layers(a.trial.Params)...)
 	return err
+}
+
+// begin gives the engine the weights that p does not train, and returns those
+// that it starts with, nil where the loop draws them.
+func (a *attacker) begin(p sweep.Params) ([]float32, error) {
+	start, frozen, err := dpsgd.LoadInit(a.dataDir, p, a.engine)
+	if err != nil {
+		return nil, err
+	}
+	if frozen != nil {
+		if err := a.engine.SetFrozen(frozen); err != nil {
+			return nil, err
+		}
+	}
+	if p.Init == (sweep.Init{}) {
+		return nil, nil
+	}
+	return start, nil
 }
 
 // run trains once. Run r is trained as the trial's r-th next repeat is, or, under
@@ -112,6 +131,10 @@ func (a *attacker) run(ctx context.Context, r int) ([]audit.Canary, error) {
 	if err != nil {
 		return nil, err
 	}
+	start, err := a.begin(p)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "sweep-audit-")
 	if err != nil {
 		return nil, err
@@ -119,7 +142,7 @@ func (a *attacker) run(ctx context.Context, r int) ([]audit.Canary, error) {
 	defer os.RemoveAll(dir) // it holds no more than what a trainer that is told to stop leaves
 	canaries, _, err := set.Train(ctx, dpsgd.Train, canary.Run{
 		Job:    trainerplugin.Job{Trial: a.trial.Params.ID(), Params: p, DataDir: a.dataDir, Dir: dir, Threads: a.threads, ReportEvery: attackReportEvery},
-		Engine: a.engine, Score: a.score, Report: func(e trainerplugin.Event) error { return a.tell(r, e) },
+		Engine: a.engine, Start: start, Score: a.score, Report: func(e trainerplugin.Event) error { return a.tell(r, e) },
 	})
 	return canaries, err
 }

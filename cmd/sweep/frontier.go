@@ -134,6 +134,7 @@ func hyper(p sweep.Params) string {
 	}{
 		{"", string(p.Augment)}, {"", string(p.Optimizer)}, {"momentum=", nonZero(p.Momentum)}, {"weight_decay=", nonZero(p.WeightDecay)},
 		{"", string(p.Schedule)}, {"warmup=", nonZero(float64(p.Warmup))}, {"clipping=", string(p.Clipping)},
+		{"layers=", p.Layers},
 	} {
 		if extra.value != "" {
 			s += " " + extra.name + extra.value

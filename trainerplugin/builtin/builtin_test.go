@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,7 +17,9 @@ import (
 	"sweep"
 	"sweep/trainerplugin"
 	"sweep/trainerplugin/dataset"
+	"sweep/trainerplugin/dpsgd"
 	"sweep/trainerplugin/kernel"
+	"sweep/trainerplugin/model"
 )
 
 // shared keeps the glyphs that all tests read.
@@ -233,6 +236,51 @@ func TestPretrain(t *testing.T) {
 	_, err = shared.Check(t.Context(), second)
 	if !errors.Is(err, trainerplugin.ErrRefused) || !strings.Contains(err.Error(), "classifier/w is [32 10], and the model's [784 10]; ") {
 		t.Errorf("weights of another model: error %v", err)
+	}
+}
+
+// Training the last layer alone, with much noise: the kept weights are those of
+// the file but for the classifier's.
+func TestTrainsSomeLayers(t *testing.T) {
+	engine, err := model.New("tanh-cnn", model.Input{Height: 28, Width: 28, Channels: 1, Classes: 10}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, given := t.TempDir(), engine.Init(77)
+	var file bytes.Buffer
+	if err := dpsgd.WriteWeights(&file, engine.Tensors(), given, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "given.safetensors"), file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(file.Bytes())
+	j := job(t, func(p *sweep.Params) {
+		p.Model, p.Noise, p.EMA, p.Layers = "tanh-cnn", 100, 0, "classifier"
+		p.Init = sweep.Init{File: "given.safetensors", Digest: "sha256:" + hex.EncodeToString(sum[:])}
+	})
+	j.DataDir, j.KeepWeights = dir, true
+	if _, err := shared.Train(t.Context(), j, ignore); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(filepath.Join(j.Dir, trainerplugin.WeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := make([]float32, len(given))
+	if err := dpsgd.ReadWeights(bytes.NewReader(kept), int64(len(kept)), engine.Tensors(), func(string) bool { return false }, weights); err != nil {
+		t.Fatal(err)
+	}
+	for _, tensor := range engine.Tensors() {
+		same := slices.Equal(weights[:tensor.Size()], given[:tensor.Size()])
+		if trained := strings.HasPrefix(tensor.Name, "classifier/"); same == trained {
+			t.Errorf("%s is as it was: %t", tensor.Name, same)
+		}
+		weights, given = weights[tensor.Size():], given[tensor.Size():]
+	}
+	j.Params.Layers = "conv3+classifier"
+	if _, err := shared.Check(t.Context(), j); !errors.Is(err, trainerplugin.ErrRefused) || !strings.Contains(err.Error(), `there is no layer "conv3"`) {
+		t.Errorf("a layer that is not there: error %v", err)
 	}
 }
 

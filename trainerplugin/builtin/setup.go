@@ -44,7 +44,7 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 	set := part.Train.Set()
 	input := model.Input{Height: set.Height, Width: set.Width, Channels: set.Channels, Classes: len(set.Classes)}
 	s := setup{data: adapt(part, p)}
-	d, err := model.Describe(p.Model, input, max(1, p.AugMult), j.Threads)
+	d, err := model.Describe(p.Model, input, max(1, p.AugMult), j.Threads, Layers(p)...)
 	if err != nil {
 		return setup{}, refuse("model: %w", err)
 	}
@@ -60,16 +60,26 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 		return setup{}, refuse("memory: the trial needs about %d MB and there are %d MB; take a smaller model, fewer threads than %d, or a larger machine",
 			s.estimate.MemoryBytes>>20, has>>20, j.Threads)
 	}
-	if s.engine, err = model.New(p.Model, input, j.Threads); err != nil {
+	if s.engine, err = model.New(p.Model, input, j.Threads, Layers(p)...); err != nil {
 		return setup{}, refuse("model: %w", err)
 	}
 	if err := dpsgd.CheckClipping(s.engine, p); err != nil {
 		return setup{}, err
 	}
+	start, frozen, err := dpsgd.LoadInit(dataDir(j.DataDir), p, s.engine)
 	if p.Init != (sweep.Init{}) {
-		s.data.Start, err = dpsgd.LoadInit(dataDir(j.DataDir), p, s.engine)
+		s.data.Start = start
 	}
+	s.data.Frozen = frozen
 	return s, err
+}
+
+// Layers is how a model is told which of its layers p trains.
+func Layers(p sweep.Params) []model.Option {
+	if p.Layers == "" {
+		return nil
+	}
+	return []model.Option{model.TrainOnly(strings.Split(p.Layers, "+")...)}
 }
 
 // dataDir is dir, or [dataset.DefaultDir] if it is none.

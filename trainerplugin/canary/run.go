@@ -21,7 +21,8 @@ type Trainer func(ctx context.Context, j trainerplugin.Job, e dpsgd.Engine, d dp
 // nothing and nobody needs afterwards.
 type Run struct {
 	Job    trainerplugin.Job
-	Engine dpsgd.Engine
+	Engine dpsgd.Engine // its frozen weights are set, if it has any
+	Start  []float32    // weights to begin with, of a trial with an Init; nil draws them from the seed
 	Score  Score
 	Report func(trainerplugin.Event) error // is told how it goes, unless nil
 }
@@ -49,7 +50,9 @@ func (s *Set) Train(ctx context.Context, train Trainer, r Run) ([]audit.Canary, 
 			return err
 		}
 	}
-	outcome, err := train(ctx, r.Job, w, s.data(r.Job.Params), r.Report)
+	data := s.data(r.Job.Params)
+	data.Start = r.Start
+	outcome, err := train(ctx, r.Job, w, data, r.Report)
 	if err != nil {
 		return nil, sweep.Outcome{}, err
 	}

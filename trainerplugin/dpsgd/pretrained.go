@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sweep"
@@ -18,33 +19,45 @@ import (
 // classifierPrefix is how names of a model's last layer begin.
 const classifierPrefix = "classifier/"
 
-// LoadInit returns the weights that a trial with parameters p starts from: e's
-// own, drawn from p.Seed, if p.Init is zero, and those of its file in dataDir
-// otherwise. The file is read to its end, and what was read has the digest that
-// p says. The error wraps [trainerplugin.ErrRefused] if the file is not there,
+// LoadInit returns the weights that a trial with parameters p starts from, and
+// those of layers that are not trained, nil if there are none: e's own, drawn
+// from p.Seed, if p.Init is zero, and those of its file in dataDir otherwise.
+// The file is read to its end, and what was read has the digest that p says.
+// The error wraps [trainerplugin.ErrRefused] if the file is not there,
 // is another one or does not fit; it does not if the operating system did not
 // let it be read.
-func LoadInit(dataDir string, p sweep.Params, e Engine) ([]float32, error) {
-	weights := e.Init(p.Seed)
+func LoadInit(dataDir string, p sweep.Params, e Engine) (trained, frozen []float32, err error) {
+	trained, frozen = e.Init(p.Seed), freshFrozen(e, p.Seed)
 	if p.Init == (sweep.Init{}) {
-		return weights, nil
+		return trained, frozen, nil
 	}
-	name := filepath.FromSlash(p.Init.File)
+	n := len(trained)
+	weights := slices.Concat(trained, frozen)
+	if err := loadFile(dataDir, p.Init, slices.Concat(e.Tensors(), frozenOf(e)), weights); err != nil {
+		return nil, nil, err
+	}
+	copy(frozen, weights[n:])
+	return weights[:n:n], frozen, nil
+}
+
+// loadFile reads init's file into weights, or says why a trial cannot have it.
+func loadFile(dataDir string, init sweep.Init, tensors []Tensor, weights []float32) error {
+	name := filepath.FromSlash(init.File)
 	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("%w: init: %.200q is not a path within the data directory", trainerplugin.ErrRefused, p.Init.File)
+		return fmt.Errorf("%w: init: %.200q is not a path within the data directory", trainerplugin.ErrRefused, init.File)
 	}
 	path := filepath.Join(dataDir, name)
-	err := readInit(path, p.Init, e.Tensors(), weights)
+	err := readInit(path, init, tensors, weights)
 	if _, system := errors.AsType[*fs.PathError](err); system && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("init: %w", err)
+		return fmt.Errorf("init: %w", err)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: init: there is no %s; put the weights with sha256 %s there", trainerplugin.ErrRefused, path, strings.TrimPrefix(p.Init.Digest, "sha256:"))
+		return fmt.Errorf("%w: init: there is no %s; put the weights with sha256 %s there", trainerplugin.ErrRefused, path, strings.TrimPrefix(init.Digest, "sha256:"))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: init: %s: %w", trainerplugin.ErrRefused, path, err)
+		return fmt.Errorf("%w: init: %s: %w", trainerplugin.ErrRefused, path, err)
 	}
-	return weights, nil
+	return nil
 }
 
 // readInit reads the file into weights. A file of another content is told
@@ -90,7 +103,8 @@ func (l *loop) keepWeights() error {
 		"trial":  string(l.job.Trial), "model": l.job.Params.Model, "data": l.data.Digest, "step": fmt.Sprint(l.step),
 	}
 	err := writeFile(l.job.Dir, trainerplugin.WeightsFile, func(w io.Writer) error {
-		return WriteWeights(io.MultiWriter(w, h), l.engine.Tensors(), l.averaged(), meta)
+		tensors, weights := l.whole(l.averaged())
+		return WriteWeights(io.MultiWriter(w, h), tensors, weights, meta)
 	})
 	text := fmt.Sprintf("averaged weights are in %s, %s", trainerplugin.WeightsFile, digestString(h))
 	if err != nil {

@@ -46,15 +46,15 @@ func TestLoadInit(t *testing.T) {
 	given, fresh := small.Init(77), small.Init(3)
 	dir, init := pretrained(t, e.Tensors(), given)
 	p := sweep.Params{Seed: 3, Init: init}
-	if got, err := LoadInit(dir, p, e); err != nil || !slices.Equal(got, given) {
+	if got, _, err := LoadInit(dir, p, e); err != nil || !slices.Equal(got, given) {
 		t.Errorf("%v, error %v", got, err)
 	}
 	p.Init.Classifier = sweep.ResetClassifier
-	if got, err := LoadInit(dir, p, e); err != nil || !slices.Equal(got, slices.Concat(fresh[:18], given[18:])) {
+	if got, _, err := LoadInit(dir, p, e); err != nil || !slices.Equal(got, slices.Concat(fresh[:18], given[18:])) {
 		t.Errorf("with its classifier reset: %v, error %v", got, err)
 	}
 	p.Init = sweep.Init{}
-	if got, err := LoadInit(dir, p, e); err != nil || !slices.Equal(got, fresh) {
+	if got, _, err := LoadInit(dir, p, e); err != nil || !slices.Equal(got, fresh) {
 		t.Errorf("without a file: %v, error %v", got, err)
 	}
 }
@@ -70,7 +70,7 @@ func TestLoadInitRefuses(t *testing.T) {
 	} {
 		p := sweep.Params{Init: init}
 		change(&p.Init)
-		_, err := LoadInit(dir, p, classified{small})
+		_, _, err := LoadInit(dir, p, classified{small})
 		if !errors.Is(err, trainerplugin.ErrRefused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
@@ -84,7 +84,7 @@ func TestTrainsFromInit(t *testing.T) {
 	j := job(t, func(j *trainerplugin.Job) { j.Params.Init = init })
 	d := blobs()
 	var err error
-	if d.Start, err = LoadInit(dir, j.Params, small); err != nil {
+	if d.Start, _, err = LoadInit(dir, j.Params, small); err != nil {
 		t.Fatal(err)
 	}
 	l := opened(t, j, d)
@@ -136,7 +136,7 @@ func TestKeepsWeights(t *testing.T) {
 		t.Errorf("%v, error %v", info, err)
 	}
 	p := sweep.Params{Init: sweep.Init{File: "weights.safetensors", Digest: digest}}
-	weights, err := LoadInit(j.Dir, p, small)
+	weights, _, err := LoadInit(j.Dir, p, small)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,9 @@ type Data struct {
 	// on (step, i, k) alone. Without augmentation it is the image itself.
 	View func(step, i, k int, img []float32) (label int)
 
-	Start []float32 // initial weights, from [LoadInit]; nil draws them from Params.Seed
-	Held  Examples  // what accuracy is measured on: Params.EvaluatedOn
+	Start  []float32 // initial weights, from [LoadInit]; nil draws them from Params.Seed
+	Frozen []float32 // those of layers that are not trained, from [LoadInit]; nil where all are
+	Held   Examples  // what accuracy is measured on: Params.EvaluatedOn
 }
 
 // Train runs j's trial on e and d as [trainerplugin.Trainer] promises; the
@@ -62,6 +63,9 @@ func train(ctx context.Context, j trainerplugin.Job, e Engine, d Data, report fu
 	}
 	if given := j.Params.Init != (sweep.Init{}); given != (d.Start != nil) {
 		return sweep.Outcome{}, fmt.Errorf("init: the trial has one: %t, its data bring weights: %t", given, d.Start != nil)
+	}
+	if err := d.setFrozen(e); err != nil {
+		return sweep.Outcome{}, err
 	}
 	if d.Held.Len < 1 {
 		return sweep.Outcome{}, fmt.Errorf("%w: the %s split has no examples to measure accuracy on", trainerplugin.ErrRefused, j.Params.EvaluatedOn())

@@ -616,6 +616,7 @@ type Params struct {
 	Warmup        int64   `protobuf:"varint,22,opt,name=warmup,proto3" json:"warmup,omitempty"`                               // updates over which the learning rate rises to learning_rate; 0 to steps - 1
 	Init          *Init   `protobuf:"bytes,23,opt,name=init,proto3" json:"init,omitempty"`                                    // weights to start from; without it they are drawn from seed
 	Clipping      string  `protobuf:"bytes,24,opt,name=clipping,proto3" json:"clipping,omitempty"`                            // "" is flat, one norm over all parameters; "automatic", whose clip_norm is 1; "per-layer"
+	Layers        string  `protobuf:"bytes,25,opt,name=layers,proto3" json:"layers,omitempty"`                                // that are trained, as "group3+classifier", with all under such a name; "" is all. The others keep the weights they start with
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -814,6 +815,13 @@ func (x *Params) GetInit() *Init {
 func (x *Params) GetClipping() string {
 	if x != nil {
 		return x.Clipping
+	}
+	return ""
+}
+
+func (x *Params) GetLayers() string {
+	if x != nil {
+		return x.Layers
 	}
 	return ""
 }
@@ -1801,7 +1809,7 @@ const file_trainer_proto_rawDesc = "" +
 	"\x0eevaluate_every\x18\b \x01(\x03R\revaluateEvery\x12D\n" +
 	"\x10checkpoint_every\x18\t \x01(\v2\x19.google.protobuf.DurationR\x0fcheckpointEvery\x12!\n" +
 	"\fkeep_weights\x18\n" +
-	" \x01(\bR\vkeepWeights\"\x93\x06\n" +
+	" \x01(\bR\vkeepWeights\"\xab\x06\n" +
 	"\x06Params\x12\x18\n" +
 	"\atrainer\x18\x01 \x01(\tR\atrainer\x12*\n" +
 	"\x04data\x18\x02 \x01(\v2\x16.sweep.trainer.v1.DataR\x04data\x12\x14\n" +
@@ -1828,7 +1836,8 @@ const file_trainer_proto_rawDesc = "" +
 	"\bschedule\x18\x15 \x01(\tR\bschedule\x12\x16\n" +
 	"\x06warmup\x18\x16 \x01(\x03R\x06warmup\x12*\n" +
 	"\x04init\x18\x17 \x01(\v2\x16.sweep.trainer.v1.InitR\x04init\x12\x1a\n" +
-	"\bclipping\x18\x18 \x01(\tR\bclipping\x1a:\n" +
+	"\bclipping\x18\x18 \x01(\tR\bclipping\x12\x16\n" +
+	"\x06layers\x18\x19 \x01(\tR\x06layers\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"R\n" +
