@@ -37,35 +37,27 @@ type shape struct {
 	outer           bool // examples have no other views; see [op.Group]
 }
 
-// newMachine builds the graph of a. Gorgonia panics on shapes that it does not
-// like; such a panic ends here, as an error.
+// newMachine builds the graph of a and compiles it.
 func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
-		}
+	err = building(a, in, func() error {
+		g, err := newGraph(a, in, s)
 		if err != nil {
-			m, err = nil, fmt.Errorf("build %s for images of %d×%d×%d: %w", a.name, in.Height, in.Width, in.Channels, err)
+			return err
 		}
-	}()
-	m = &machine{Builder: op.NewBuilder(s.examples, s.views), pixels: make([]float32, in.pixels())}
-	m.Group.Outer = s.outer
-	m.Frozen = a.freezes
-	images, labels, weights := m.Images(in.Height, in.Width, in.Channels), m.PerImage("labels"), m.PerImage("weights")
-	logits := a.build(m.Builder, images, in.Classes)
-	loss := m.CrossEntropy(logits, labels)
-	if err := m.Err(); err != nil {
-		return nil, err
-	}
-	if err := a.checkFrozen(m.Params); err != nil {
-		return nil, err
-	}
-	grads, err := m.Differentiate(loss, weights)
+		m = &machine{Builder: g.Builder, pixels: make([]float32, in.pixels())}
+		m.images, m.labels, m.weights = op.ValueOf(g.Images), op.ValueOf(g.Labels), op.ValueOf(g.Weights)
+		m.logits, m.loss = op.ValueOf(g.Logits), op.ValueOf(g.Loss)
+		m.place(g.Grads)
+		return m.compile(g)
+	})
 	if err != nil {
 		return nil, err
 	}
-	m.images, m.labels, m.weights = op.ValueOf(images), op.ValueOf(labels), op.ValueOf(weights)
-	m.logits, m.loss = op.ValueOf(logits), op.ValueOf(loss)
+	return m, nil
+}
+
+// place says where the gradients of the trained parameters go.
+func (m *machine) place(grads G.Nodes) {
 	m.trained = slices.DeleteFunc(slices.Clone(m.Params), func(p *op.Param) bool { return p.Frozen })
 	for i, p := range m.trained {
 		m.grads = append(m.grads, op.ValueOf(grads[i]))
@@ -74,14 +66,17 @@ func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 			m.stride += p.Packed()
 		}
 	}
-	short, whole := G.Nodes{loss}, append(G.Nodes{loss}, grads...)
+}
+
+func (m *machine) compile(g *Graph) (err error) {
+	short, whole := G.Nodes{g.Loss}, append(G.Nodes{g.Loss}, g.Grads...)
 	m.forwardFloats, m.backwardFloats = op.Floats(short), op.Floats(whole)
 	m.forwardMultiplies, m.backwardMultiplies = op.Multiplies(short), op.Multiplies(whole)
-	if m.forward, err = tape(images, short); err != nil {
-		return nil, err
+	if m.forward, err = tape(g.Images, short); err != nil {
+		return err
 	}
-	m.backward, err = tape(images, whole)
-	return m, err
+	m.backward, err = tape(g.Images, whole)
+	return err
 }
 
 // tape compiles what outputs need of input's graph, and no more.

@@ -38,6 +38,7 @@ func (g *Group) eachRow(vs []*Value, do func(rows ...[]float32)) {
 // An activation is a function of every number, zero at zero.
 type activation struct {
 	kind  string
+	what  Description
 	value func(y, x []float32)
 	grad  func(dx, dy, x, y []float32)
 }
@@ -46,12 +47,13 @@ func (b *Builder) activate(name string, x *G.Node, a activation) *G.Node {
 	if !b.inner(name, x) {
 		return nil
 	}
-	o := &operation{layer: name, kind: a.kind, out: ValueOf(x).like(), wrt: []bool{true}}
+	o := &operation{layer: name, kind: a.kind, what: a.what, out: ValueOf(x).like(), wrt: []bool{true}}
 	o.do = func(in []*Value) {
 		b.Group.eachRow([]*Value{o.out, in[0]}, func(r ...[]float32) { a.value(r[0], r[1]) })
 	}
 	o.derive = func(in G.Nodes, y, grad *G.Node) (G.Nodes, error) {
-		d := &operation{layer: name, kind: a.kind + "Grad", out: o.out.like()}
+		d := &operation{layer: name, kind: a.kind + "Grad", what: a.what, out: o.out.like()}
+		d.what.Kind = ActivateGrad
 		d.do = func(in []*Value) {
 			b.Group.eachRow([]*Value{d.out, in[0], in[1], in[2]}, func(r ...[]float32) { a.grad(r[0], r[1], r[2], r[3]) })
 		}
@@ -63,7 +65,7 @@ func (b *Builder) activate(name string, x *G.Node, a activation) *G.Node {
 
 // Tanh is the hyperbolic tangent of every number.
 func (b *Builder) Tanh(name string, x *G.Node) *G.Node {
-	return b.activate(name, x, activation{"tanh", kernel.Tanh, func(dx, dy, _, y []float32) { kernel.TanhGrad(dx, dy, y) }})
+	return b.activate(name, x, activation{"tanh", Description{Kind: Activate, Function: Tanh}, kernel.Tanh, func(dx, dy, _, y []float32) { kernel.TanhGrad(dx, dy, y) }})
 }
 
 // ScaledReLU is gain·max(x, 0). Gain [ReLUGain] keeps a unit variance; 1 makes
@@ -71,6 +73,7 @@ func (b *Builder) Tanh(name string, x *G.Node) *G.Node {
 func (b *Builder) ScaledReLU(name string, x *G.Node, gain float32) *G.Node {
 	return b.activate(name, x, activation{
 		"relu",
+		Description{Kind: Activate, Function: ReLU, Scale: gain},
 		func(y, x []float32) { kernel.Relu(y, x, gain) },
 		func(dx, dy, x, _ []float32) { kernel.ReluGrad(dx, dy, x, gain) },
 	})
@@ -78,7 +81,7 @@ func (b *Builder) ScaledReLU(name string, x *G.Node, gain float32) *G.Node {
 
 // SELU is the self-normalising activation of Klambauer et al. 2017.
 func (b *Builder) SELU(name string, x *G.Node) *G.Node {
-	return b.activate(name, x, activation{"selu", kernel.Selu, kernel.SeluGrad})
+	return b.activate(name, x, activation{"selu", Description{Kind: Activate, Function: SELU}, kernel.Selu, kernel.SeluGrad})
 }
 
 // ScaledGELU is gain·GELU(x) in the form with tanh, as jax.nn.gelu computes it
@@ -87,6 +90,7 @@ func (b *Builder) SELU(name string, x *G.Node) *G.Node {
 func (b *Builder) ScaledGELU(name string, x *G.Node, gain float32) *G.Node {
 	return b.activate(name, x, activation{
 		"geluTanh",
+		Description{Kind: Activate, Function: GELUTanh, Scale: gain},
 		func(y, x []float32) { kernel.GeluTanh(y, x, gain) },
 		func(dx, dy, x, _ []float32) { kernel.GeluTanhGrad(dx, dy, x, gain) },
 	})
@@ -97,6 +101,7 @@ func (b *Builder) ScaledGELU(name string, x *G.Node, gain float32) *G.Node {
 func (b *Builder) ExactGELU(name string, x *G.Node, gain float32) *G.Node {
 	return b.activate(name, x, activation{
 		"gelu",
+		Description{Kind: Activate, Function: GELU, Scale: gain},
 		func(y, x []float32) { kernel.Gelu(y, x, gain) },
 		func(dx, dy, x, _ []float32) { kernel.GeluGrad(dx, dy, x, gain) },
 	})

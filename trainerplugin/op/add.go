@@ -23,7 +23,7 @@ func (b *Builder) Add(name string, x, y *G.Node) *G.Node {
 }
 
 func addition(name, kind string, g *Group, like *Value) *operation {
-	o := &operation{layer: name, kind: kind, group: g, out: like.like(), wrt: []bool{true, true}}
+	o := &operation{layer: name, kind: kind, what: Description{Kind: Sum}, group: g, out: like.like(), wrt: []bool{true, true}}
 	o.do = func(in []*Value) {
 		g.eachRow([]*Value{o.out, in[0], in[1]}, func(r ...[]float32) { kernel.Add(r[0], r[1], r[2]) })
 	}

@@ -12,7 +12,7 @@ func (b *Builder) GlobalAverage(name string, x *G.Node) *G.Node {
 		return nil
 	}
 	in := ValueOf(x)
-	o := &operation{layer: name, kind: "globalAverage", out: newMatrix(b.Group.capacity(), in.channels), wrt: []bool{true}}
+	o := &operation{layer: name, kind: "globalAverage", what: Description{Kind: Mean}, out: newMatrix(b.Group.capacity(), in.channels), wrt: []bool{true}}
 	share := 1 / float32(in.height*in.width)
 	o.do = func(in []*Value) {
 		sums := make([]kernel.Vector, in[0].blocks())
@@ -36,7 +36,7 @@ func (b *Builder) GlobalAverage(name string, x *G.Node) *G.Node {
 // spread is the operation of a matrix to images like x whose pixels all are
 // share times its row.
 func (b *Builder) spread(name string, x *Value, share float32) *operation {
-	o := &operation{layer: name, kind: "spread", out: x.like()}
+	o := &operation{layer: name, kind: "spread", what: Description{Kind: MeanGrad}, out: x.like()}
 	o.do = func(in []*Value) {
 		for i := range b.Group.Images() {
 			from, to := in[0].of(i), o.out.of(i)

@@ -26,7 +26,7 @@ func (b *Builder) AveragePool(name string, x *G.Node, w Window) *G.Node {
 
 func (p *pool) average(x *Value) *operation {
 	m := image{channels: x.channels, height: p.ys.out, width: p.xs.out, lanes: kernel.Lanes}
-	o := &operation{layer: p.name, kind: "averagePool", out: newImages(p.group.capacity(), m), wrt: []bool{true}}
+	o := &operation{layer: p.name, kind: "averagePool", what: p.describe(PoolMean), out: newImages(p.group.capacity(), m), wrt: []bool{true}}
 	o.do = func(in []*Value) {
 		p.eachRow(o.out, func(i, k, r int) {
 			y := o.out.of(i)[o.out.at(k, r, 0):][:p.xs.out*kernel.Lanes]
@@ -78,7 +78,7 @@ func scale(x []float32, a float32) {
 }
 
 func (p *pool) averageGrad(x *Value) *operation {
-	o := &operation{layer: p.name, kind: "averagePoolGrad", out: x.like()}
+	o := &operation{layer: p.name, kind: "averagePoolGrad", what: p.describe(PoolMeanGrad), out: x.like()}
 	o.do = func(in []*Value) {
 		dy := in[0]
 		clear(o.out.mem)

@@ -96,7 +96,7 @@ func (b *Builder) bias(name string, n int) *G.Node { return b.perChannel(name+"/
 // forward is the operation of images, weights and bias to images.
 func (c *conv) forward(b *Builder) *operation {
 	m := image{channels: c.out, height: c.ys.out, width: c.xs.out, lanes: kernel.Lanes}
-	o := &operation{layer: c.name, kind: "convolution", out: newImages(c.group.capacity(), m), multiplies: c.multiplies()}
+	o := &operation{layer: c.name, kind: "convolution", what: c.describe(Convolution), out: newImages(c.group.capacity(), m), multiplies: c.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		x := in[0]

@@ -16,7 +16,7 @@ func gradOf(g *Group, replica *Value) *Value {
 //
 //	dw[ky][kx][ci][co] = Σ_views Σ_(y,x) x[s·y+ky][s·x+kx][ci] · dy[y][x][co]
 func (c *conv) weightGrad(w *Value) *operation {
-	o := &operation{layer: c.name, kind: "weightGrad", out: gradOf(c.group, w), multiplies: c.multiplies()}
+	o := &operation{layer: c.name, kind: "weightGrad", what: c.describe(ConvolutionWeightGrad), out: gradOf(c.group, w), multiplies: c.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		x, dy := in[0], in[1]
@@ -75,7 +75,7 @@ func (g *Group) start(t *kernel.Tile) {
 // biasGrad is the operation of the gradient of images to the per-example
 // gradient of a bias: its sum over pixels and views.
 func biasGrad(name string, g *Group, bias *Value) *operation {
-	o := &operation{layer: name, kind: "biasGrad", out: gradOf(g, bias)}
+	o := &operation{layer: name, kind: "biasGrad", what: Description{Kind: BiasGrad}, out: gradOf(g, bias)}
 	o.do = func(in []*Value) {
 		dy := in[0]
 		for e := range g.Active {
@@ -135,7 +135,7 @@ func (s span) margin(size, stride int) (before, after int) {
 //
 //	dx[h][w][ci] = Σ dy[y][x][co] · w[ky][kx][ci][co]  over  s·y+ky = h + before, s·x+kx = w + before
 func (c *conv) inputGrad(x, dy *Value) *operation {
-	o := &operation{layer: c.name, kind: "inputGrad", out: x.like(), multiplies: c.multiplies()}
+	o := &operation{layer: c.name, kind: "inputGrad", what: c.describe(ConvolutionInputGrad), out: x.like(), multiplies: c.multiplies()}
 	top, bottom := c.ys.margin(c.filters.height, c.stride)
 	left, right := c.xs.margin(c.filters.width, c.stride)
 	dy.border(top, left, bottom, right)

@@ -60,7 +60,7 @@ func (d *dense) rowTaps(x *Value) []kernel.Tap {
 // forward is the operation of images, weights and bias to a matrix. The rows
 // of its tiles are images.
 func (d *dense) forward(b *Builder) *operation {
-	o := &operation{layer: d.name, kind: "dense", out: newMatrix(d.group.capacity(), d.out), multiplies: d.multiplies()}
+	o := &operation{layer: d.name, kind: "dense", what: Description{Kind: FullyConnected}, out: newMatrix(d.group.capacity(), d.out), multiplies: d.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		t = kernel.Tile{
@@ -111,7 +111,7 @@ func (d *dense) derive(b *Builder, in G.Nodes, grad *G.Node) (G.Nodes, error) {
 // inputGrad is the operation of the gradient of the result, and the weights,
 // to the gradient of the images.
 func (d *dense) inputGrad(x *Value) *operation {
-	o := &operation{layer: d.name, kind: "inputGrad", out: x.like(), multiplies: d.multiplies()}
+	o := &operation{layer: d.name, kind: "inputGrad", what: Description{Kind: FullyConnectedInputGrad}, out: x.like(), multiplies: d.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		var taps []kernel.Tap
@@ -155,7 +155,7 @@ func (d *dense) inputGradPixel(t *kernel.Tile, dy *Value, turned []float32, dx *
 // weightGrad is the operation of images and the gradient of the result to the
 // per-example gradient of the weights: Σ_views x ⊗ dy.
 func (d *dense) weightGrad(w *Value) *operation {
-	o := &operation{layer: d.name, kind: "weightGrad", out: gradOf(d.group, w), multiplies: d.multiplies()}
+	o := &operation{layer: d.name, kind: "weightGrad", what: Description{Kind: FullyConnectedWeightGrad}, out: gradOf(d.group, w), multiplies: d.multiplies()}
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		t = kernel.Tile{

@@ -14,7 +14,7 @@ func (b *Builder) CrossEntropy(logits, labels *G.Node) *G.Node {
 		return nil
 	}
 	n := b.Group.capacity()
-	o := &operation{layer: "loss", kind: "crossEntropy", wrt: []bool{true, false}}
+	o := &operation{layer: "loss", kind: "crossEntropy", what: Description{Kind: CrossEntropyLoss}, wrt: []bool{true, false}}
 	o.out = newArray(tensor.Shape{n}, n, 1)
 	o.do = func(in []*Value) {
 		for i := range b.Group.Images() {
@@ -32,7 +32,7 @@ func (b *Builder) CrossEntropy(logits, labels *G.Node) *G.Node {
 // crossEntropyGrad is the operation of logits, labels and the gradient of the
 // losses to that of the logits: (softmax - onehot)·grad.
 func (b *Builder) crossEntropyGrad(logits *Value) *operation {
-	o := &operation{layer: "loss", kind: "crossEntropyGrad", out: logits.like()}
+	o := &operation{layer: "loss", kind: "crossEntropyGrad", what: Description{Kind: CrossEntropyLossGrad}, out: logits.like()}
 	o.do = func(in []*Value) {
 		for i := range b.Group.Images() {
 			row, to, g := in[0].Row(i, in[0].channels), o.out.of(i), float64(in[2].mem[i])

@@ -55,7 +55,7 @@ func (n *groupNorm) per() int { return n.channels / n.groups }
 // moments is the operation of images to a matrix of each group's mean, then
 // each group's 1/√(var + ε). Its part of the derivative is in inputGrad.
 func (n *groupNorm) moments() *operation {
-	o := &operation{layer: n.name, kind: "moments", out: newMatrix(n.group.capacity(), 2*n.groups)}
+	o := &operation{layer: n.name, kind: "moments", what: Description{Kind: Moments, Groups: n.groups}, out: newMatrix(n.group.capacity(), 2*n.groups)}
 	o.do = func(in []*Value) {
 		x := in[0]
 		sums, squares := make([]kernel.Vector, x.blocks()), make([]kernel.Vector, x.blocks())
@@ -87,7 +87,7 @@ func (n *groupNorm) finish(to []float32, sums, squares []kernel.Vector, count fl
 
 // normalise is the operation of images, moments, scale and offset to images.
 func (n *groupNorm) normalise(x *Value) *operation {
-	o := &operation{layer: n.name, kind: "reluGroupNorm", out: x.like(), wrt: []bool{true, false, true, true}}
+	o := &operation{layer: n.name, kind: "reluGroupNorm", what: Description{Kind: GroupNorm, Groups: n.groups}, out: x.like(), wrt: []bool{true, false, true, true}}
 	o.do = func(in []*Value) {
 		x := in[0]
 		a, b := make([]kernel.Vector, x.blocks()), make([]kernel.Vector, x.blocks())

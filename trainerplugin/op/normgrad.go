@@ -6,7 +6,7 @@ import "sweep/trainerplugin/kernel"
 // of the sums over pixels that all its derivatives need: Σ dy of each channel,
 // then Σ dy·r.
 func (n *groupNorm) dots() *operation {
-	o := &operation{layer: n.name, kind: "gradSums", out: newMatrix(n.group.capacity(), 2*n.channels)}
+	o := &operation{layer: n.name, kind: "gradSums", what: Description{Kind: GroupNormSums, Groups: n.groups}, out: newMatrix(n.group.capacity(), 2*n.channels)}
 	o.do = func(in []*Value) {
 		x, dy := in[0], in[1]
 		sums, dots := make([]kernel.Vector, x.blocks()), make([]kernel.Vector, x.blocks())
@@ -37,7 +37,7 @@ func (n *groupNorm) scaleDot(moments, dots []float32, c int) float64 {
 // scaleGrad is the operation of moments and sums to the per-example gradient
 // of the scale.
 func (n *groupNorm) scaleGrad(scale *Value) *operation {
-	o := &operation{layer: n.name, kind: "scaleGrad", out: gradOf(n.group, scale)}
+	o := &operation{layer: n.name, kind: "scaleGrad", what: Description{Kind: GroupNormScaleGrad, Groups: n.groups}, out: gradOf(n.group, scale)}
 	o.do = func(in []*Value) {
 		n.sumViews(o.out, func(i, c int) float64 { return n.scaleDot(in[0].of(i), in[1].of(i), c) })
 	}
@@ -47,7 +47,7 @@ func (n *groupNorm) scaleGrad(scale *Value) *operation {
 // offsetGrad is the operation of the sums to the per-example gradient of the
 // offset.
 func (n *groupNorm) offsetGrad(offset *Value) *operation {
-	o := &operation{layer: n.name, kind: "offsetGrad", out: gradOf(n.group, offset)}
+	o := &operation{layer: n.name, kind: "offsetGrad", what: Description{Kind: GroupNormOffsetGrad, Groups: n.groups}, out: gradOf(n.group, offset)}
 	o.do = func(in []*Value) {
 		n.sumViews(o.out, func(i, c int) float64 { return float64(in[0].of(i)[c]) })
 	}
@@ -78,7 +78,7 @@ func (n *groupNorm) sumViews(out *Value, term func(image, channel int) float64) 
 //
 //	dr = (scale·dy - avg(scale·dy) - r̂·avg(scale·dy·r̂)) / std,  dx = dr where x > 0
 func (n *groupNorm) inputGrad(x *Value) *operation {
-	o := &operation{layer: n.name, kind: "inputGrad", out: x.like()}
+	o := &operation{layer: n.name, kind: "inputGrad", what: Description{Kind: GroupNormInputGrad, Groups: n.groups}, out: x.like()}
 	o.do = func(in []*Value) {
 		dy, x := in[0], in[1]
 		blocks := x.blocks()

@@ -16,6 +16,7 @@ import (
 type operation struct {
 	layer, kind string // "conv1", "convolution": what errors and printed graphs call it
 	id          uint64
+	what        Description
 	group       *Group
 	ranks       []int // dimensions of the inputs
 	out         *Value

@@ -22,7 +22,7 @@ func (v *Value) Outer() *Outer { return v.outer }
 
 // outerGrad is weightGrad without the product.
 func (d *dense) outerGrad(w *Value) *operation {
-	o := &operation{layer: d.name, kind: "outerGrad", out: gradOf(d.group, w), unstored: true, multiplies: d.multiplies()}
+	o := &operation{layer: d.name, kind: "outerGrad", what: Description{Kind: FullyConnectedWeightGrad}, out: gradOf(d.group, w), unstored: true, multiplies: d.multiplies()}
 	o.out.outer = &Outer{dense: d}
 	o.plan = func(in []*Value) { o.out.outer.plan(in[0], in[1]) }
 	return o

@@ -113,7 +113,7 @@ func (b *Builder) param(p *Param) *G.Node {
 // gradient of one example.
 func (b *Builder) replicate(p *Param, n *G.Node) (*G.Node, error) {
 	shape := append(tensor.Shape{b.Group.Examples}, p.shape...)
-	o := &operation{layer: p.Tensors[0].Name, kind: "replicate", unstored: true, wrt: []bool{true}}
+	o := &operation{layer: p.Tensors[0].Name, kind: "replicate", what: Description{Kind: Replicate}, unstored: true, wrt: []bool{true}}
 	o.out = newArray(shape, 1, p.packed())
 	o.do = func(in []*Value) { o.out.mem, o.out.turned = in[0].mem, in[0].turned }
 	o.derive = func(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {

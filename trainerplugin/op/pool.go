@@ -75,7 +75,7 @@ func (a place) pixels(v *Value, img []float32, k, stride int) []float32 {
 
 func (p *pool) forward(x *Value) *operation {
 	m := image{channels: x.channels, height: p.ys.out, width: p.xs.out, lanes: kernel.Lanes}
-	o := &operation{layer: p.name, kind: "maxPool", out: newImages(p.group.capacity(), m), wrt: []bool{true}}
+	o := &operation{layer: p.name, kind: "maxPool", what: p.describe(PoolMax), out: newImages(p.group.capacity(), m), wrt: []bool{true}}
 	o.do = func(in []*Value) {
 		for i := range p.group.Images() {
 			from, to := in[0].of(i), o.out.of(i)
@@ -107,7 +107,7 @@ func (p *pool) start(x *Value, img, y []float32, k, r int) {
 }
 
 func (p *pool) grad(x *Value) *operation {
-	o := &operation{layer: p.name, kind: "maxPoolGrad", out: x.like()}
+	o := &operation{layer: p.name, kind: "maxPoolGrad", what: p.describe(PoolMaxGrad), out: x.like()}
 	g := kernel.Alloc(p.xs.out * kernel.Lanes)
 	o.do = func(in []*Value) {
 		x, y, dy := in[0], in[1], in[2]

@@ -24,7 +24,7 @@ func (b *Builder) SkipInit(name string, shortcut, branch *G.Node, alpha float32,
 		layout:  channelwise(1),
 		shape:   []int{1},
 	})
-	o := &operation{layer: name, kind: "skipInit", out: ValueOf(branch).like(), wrt: []bool{true, true, true}}
+	o := &operation{layer: name, kind: "skipInit", what: Description{Kind: Join, Scale: alpha}, out: ValueOf(branch).like(), wrt: []bool{true, true, true}}
 	o.do = func(in []*Value) {
 		a := alpha * in[2].mem[0]
 		b.Group.eachRow([]*Value{o.out, in[0], in[1]}, func(r ...[]float32) {
@@ -45,7 +45,7 @@ func (b *Builder) SkipInit(name string, shortcut, branch *G.Node, alpha float32,
 
 // scaledBy is the operation of images and a gain to alpha·gain·images.
 func (b *Builder) scaledBy(name string, x *Value, alpha float32) *operation {
-	o := &operation{layer: name, kind: "branchGrad", out: x.like()}
+	o := &operation{layer: name, kind: "branchGrad", what: Description{Kind: JoinBranchGrad, Scale: alpha}, out: x.like()}
 	o.do = func(in []*Value) {
 		var a kernel.Vector
 		for l := range a {
@@ -59,7 +59,7 @@ func (b *Builder) scaledBy(name string, x *Value, alpha float32) *operation {
 // skipGainGrad is the operation of the branch and the gradient of the result to
 // the per-example gradient of the gain: alpha·Σ branch·grad.
 func (b *Builder) skipGainGrad(name string, gain *Value, alpha float32) *operation {
-	o := &operation{layer: name, kind: "gainGrad", out: gradOf(b.Group, gain)}
+	o := &operation{layer: name, kind: "gainGrad", what: Description{Kind: JoinGainGrad, Scale: alpha}, out: gradOf(b.Group, gain)}
 	o.do = func(in []*Value) {
 		x, dy := in[0], in[1]
 		for e := range b.Group.Active {

@@ -36,11 +36,11 @@ func (b *Builder) gate(name string, x, z *G.Node, factor float32) *G.Node {
 		b.fail(fmt.Errorf("%s: %d gates for %d channels", name, ValueOf(z).channels, ValueOf(x).channels))
 		return nil
 	}
-	o := &operation{layer: name, kind: "gate", wrt: []bool{true, true}}
+	o := &operation{layer: name, kind: "gate", what: Description{Kind: Gate, Scale: factor}, wrt: []bool{true, true}}
 	o.out = ValueOf(x).like()
 	o.do = func(in []*Value) { b.gated(o.out, in[0], in[1], factor) }
 	o.derive = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		d := &operation{layer: name, kind: "gateInputGrad", out: ValueOf(x).like()}
+		d := &operation{layer: name, kind: "gateInputGrad", what: Description{Kind: Gate, Scale: factor}, out: ValueOf(x).like()}
 		d.do = func(in []*Value) { b.gated(d.out, in[0], in[1], factor) }
 		dx, err := apply(d, grad, in[1])
 		if err != nil {
@@ -67,7 +67,7 @@ func (b *Builder) gated(y, x, z *Value, factor float32) {
 // gateGrad is the operation of images, gates and the gradient of the result to
 // the gradient of the gates: factor·σ'(z)·Σ_pixels x·dy.
 func (b *Builder) gateGrad(name string, z *Value, factor float32) *operation {
-	o := &operation{layer: name, kind: "gateGrad", out: z.like()}
+	o := &operation{layer: name, kind: "gateGrad", what: Description{Kind: GateGrad, Scale: factor}, out: z.like()}
 	o.do = func(in []*Value) {
 		x, z, dy := in[0], in[1], in[2]
 		products := make([]kernel.Vector, x.blocks())
