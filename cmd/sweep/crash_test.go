@@ -48,18 +48,10 @@ func TestKillNine(t *testing.T) {
 	t.Logf("moments drawn with seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range kills {
-		verb, arg := "resume", "crash"
-		if _, err := os.Stat(filepath.Join(stormy, "results.db")); err != nil {
-			verb, arg = "start", "grid.yaml"
-		}
-		kill(t, stormy, 500*time.Millisecond+time.Duration(random.Int64N(int64(2500*time.Millisecond))), verb, arg)
+		kill(t, stormy, 500*time.Millisecond+time.Duration(random.Int64N(int64(2500*time.Millisecond))), goOn(stormy)...)
 		t.Logf("kill %d of %d done", i+1, kills)
 	}
-	verb, arg := "resume", "crash"
-	if _, err := os.Stat(filepath.Join(stormy, "results.db")); err != nil {
-		verb, arg = "start", "grid.yaml" // the kills came before anything was written
-	}
-	if out, err := sweepIn(stormy, verb, arg).CombinedOutput(); err != nil {
+	if out, err := sweepIn(stormy, goOn(stormy)...).CombinedOutput(); err != nil {
 		t.Fatalf("run after %d kills: %v\n%s", kills, err, out)
 	}
 	want, got := outcomes(t, calm), outcomes(t, stormy)
@@ -108,6 +100,14 @@ func kill(t *testing.T, dir string, after time.Duration, args ...string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// goOn is how the sweep in dir is begun, or gone on with if anything was written.
+func goOn(dir string) []string {
+	if _, err := os.Stat(filepath.Join(dir, "results.db")); err != nil {
+		return []string{"start", "grid.yaml"}
+	}
+	return []string{"resume", "crash"}
 }
 
 // sweepIn is sweep with a working directory and an environment of its own. A
