@@ -21,7 +21,8 @@ var mayImport = map[string][]string{
 	"sweep/privacy/audit":             {"sweep/privacy"},
 	"sweep/search":                    {"sweep", "sweep/privacy"},
 	"sweep/sweeps":                    {},
-	"sweep/results":                   {"sweep", "sweep/privacy"},
+	"sweep/results":                   {"sweep", "sweep/privacy", "sweep/results/stats"},
+	"sweep/results/stats":             {},
 	"sweep/trainerplugin":             {"sweep", "sweep/trainerplugin/trainerpb"},
 	"sweep/trainerplugin/trainerpb":   {},
 	"sweep/trainerplugin/trainertest": {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/trainerpb"}, // to break the contract on the wire
