@@ -21,6 +21,8 @@ type Claim struct {
 	Params   Params  // what to run
 	Busy     SweepID // another sweep that is running this very trial; "" if none. State is then Pending
 	Failures int     // earlier attempts of this sweep that ended through a fault of the trial's own
+
+	Checkpoints []CheckpointRef // what it can go on from, the best choice first; see [KeptCheckpoints]
 }
 
 // A Failure classifies why an attempt ended without an outcome.
@@ -55,6 +57,7 @@ type Reading struct {
 	Step         int    // the last step reported; 0 if this reading has none
 	Metrics      []Metric
 	Checkpoints  []CheckpointRef
+	Flaws        []Flaw // of earlier checkpoints that the attempt found to be of no use
 	Notes        []Note
 }
 
@@ -63,14 +66,6 @@ type Metric struct {
 	Step  int
 	Name  string // "loss", "grad_norm_mean", "validation/accuracy", …
 	Value float64
-}
-
-// A CheckpointRef names a checkpoint without holding it.
-type CheckpointRef struct {
-	Step   int
-	File   string
-	Digest string // "sha256:…"
-	Bytes  int64
 }
 
 // A Note is a line about an attempt, for people.

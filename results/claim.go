@@ -101,6 +101,9 @@ func begin(ctx context.Context, tx *sql.Tx, id sweep.SweepID, trial sweep.TrialI
 		return c, err
 	}
 	c.State, c.Attempt = sweep.Running, last+1
+	if c.Checkpoints, err = whole(ctx, tx, key); err != nil {
+		return c, err
+	}
 	if c.Failures, err = failures(ctx, tx, key, sweepKey, forgiven); err != nil {
 		return c, err
 	}

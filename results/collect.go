@@ -43,7 +43,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, prices priceList, a attempt, r sw
 		if r.From != a.offset {
 			return fmt.Errorf("it covers bytes %d to %d, the record ends at %d: %w", r.From, r.Offset, a.offset, ErrOffset)
 		}
-		if err := errors.Join(addMetrics(ctx, tx, a, r.Metrics), addCheckpoints(ctx, tx, a, r.Checkpoints), addNotes(ctx, tx, a, r.Notes)); err != nil {
+		if err := errors.Join(addMetrics(ctx, tx, a, r.Metrics), addCheckpoints(ctx, tx, a, r.Checkpoints), addFlaws(ctx, tx, a, r.Flaws), addNotes(ctx, tx, a, r.Notes)); err != nil {
 			return err
 		}
 		a.offset = r.Offset
@@ -123,18 +123,6 @@ func metricName(ctx context.Context, tx *sql.Tx, name string) (key int64, err er
 		return 0, err
 	}
 	return res.LastInsertId()
-}
-
-func addCheckpoints(ctx context.Context, tx *sql.Tx, a attempt, checkpoints []sweep.CheckpointRef) error {
-	for _, c := range checkpoints {
-		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO checkpoints (trial, attempt, step, file, digest, bytes) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes`,
-			a.trial, a.number, c.Step, clean(c.File), clean(c.Digest), c.Bytes); err != nil {
-			return fmt.Errorf("checkpoint of step %d: %w", c.Step, err)
-		}
-	}
-	return nil
 }
 
 func addNotes(ctx context.Context, tx *sql.Tx, a attempt, notes []sweep.Note) error {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -217,21 +218,22 @@ func TestMigrationIsOneTransaction(t *testing.T) {
 	before := readFile(t, path)
 
 	migrations = append(saved[:len(saved):len(saved)], `CREATE TABLE extra (x INTEGER) STRICT; ALTER TABLE sweeps ADD COLUMN owner TEXT`, `SELECT * FROM nowhere`)
-	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "migrate to schema 3") {
-		t.Fatalf("error %v, want one naming schema 3", err)
+	now, broken := len(saved), len(migrations)
+	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("migrate to schema %d", broken)) {
+		t.Fatalf("error %v, want one naming schema %d", err, broken)
 	}
 	if !bytes.Equal(readFile(t, path), before) {
 		t.Error("a migration that failed changed the file")
 	}
 	_, err := OpenReader(t.Context(), path)
-	if err == nil || !strings.Contains(err.Error(), "its schema is 1, not yet 3") {
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("its schema is %d, not yet %d", now, broken)) {
 		t.Errorf("error %v, want that the schema is older", err)
 	}
 
-	migrations = migrations[:2]
+	migrations = migrations[:now+1]
 	s := openAt(t, path)
-	if v := scalar[int](t, s, `PRAGMA user_version`); v != 2 {
-		t.Errorf("schema version %d, want 2", v)
+	if v := scalar[int](t, s, `PRAGMA user_version`); v != now+1 {
+		t.Errorf("schema version %d, want %d", v, now+1)
 	}
 	if all, err := s.Sweeps(t.Context()); err != nil || len(all) != 1 || all[0].Counts.Trials != 12 {
 		t.Errorf("after the migration: %+v, error %v; want the sweep of 12 trials", all, err)

@@ -69,6 +69,10 @@ type Checkpoint struct {
 	File    string `json:"file"`
 	Digest  string `json:"digest"`
 	Bytes   int64  `json:"bytes"`
+
+	Accuracy float64 `json:"accuracy,omitempty"` // of the last evaluation before it; 0 if there was none
+	Store    string  `json:"store,omitempty"`    // URL of the store that keeps it; "" is the trial's folder
+	Flaw     string  `json:"flaw,omitempty"`     // which attempt found why that it is of no use
 }
 
 // A Note is a line about an attempt, for people.
@@ -169,8 +173,8 @@ func (t *Trial) read(ctx context.Context, tx *sql.Tx, key int64) error {
 		return err
 	}
 	t.Checkpoints, err = gather(ctx, tx, func(rows *sql.Rows) (c Checkpoint, err error) {
-		return c, rows.Scan(&c.Attempt, &c.Step, &c.File, &c.Digest, &c.Bytes)
-	}, `SELECT attempt, step, file, digest, bytes FROM checkpoints WHERE trial = ? ORDER BY attempt, step`, key)
+		return c, rows.Scan(&c.Attempt, &c.Step, &c.File, &c.Digest, &c.Bytes, &c.Accuracy, &c.Store, &c.Flaw)
+	}, `SELECT attempt, step, file, digest, bytes, coalesce(accuracy, 0), store, flaw FROM checkpoints WHERE trial = ? ORDER BY attempt, step`, key)
 	if err != nil {
 		return err
 	}

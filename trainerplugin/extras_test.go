@@ -24,11 +24,12 @@ func (plainTrainer) Describe(context.Context) (Description, error) {
 func TestExtrasAreNotReadPast(t *testing.T) {
 	g := Guard(plainTrainer{}, Limits{})
 	p := sweep.Params{Steps: 3, Optimizer: sweep.Adam, Momentum: 0.5, Schedule: sweep.Cosine}
-	const want = "trainer old 1 does not have optimizer, schedule; leave it out"
-	if _, err := g.Check(t.Context(), Job{Params: p}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+	const want = "trainer old 1 does not have optimizer, schedule, keep_weights; leave it out"
+	j := Job{Params: p, KeepWeights: true}
+	if _, err := g.Check(t.Context(), j); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
 		t.Errorf("check: error %v", err)
 	}
-	if _, err := g.Train(t.Context(), Job{Params: p}, func(Event) error { return nil }); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+	if _, err := g.Train(t.Context(), j, func(Event) error { return nil }); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
 		t.Errorf("train: error %v", err)
 	}
 }
@@ -38,7 +39,7 @@ func TestExtrasAreNotReadPast(t *testing.T) {
 func TestExtrasAreComplete(t *testing.T) {
 	old := []string{"trainer", "augment", "options"}  // were there at first
 	belongs := []string{"beta1", "beta2", "adam_eps"} // to adam
-	used := extrasOf(sweep.Params{Optimizer: "x", Momentum: 1, WeightDecay: 1, Schedule: "x", Warmup: 1, Clipping: "x", Init: sweep.Init{Digest: "x"}, Layers: "x"})
+	used := extrasOf(Job{KeepWeights: true, Params: sweep.Params{Optimizer: "x", Momentum: 1, WeightDecay: 1, Schedule: "x", Warmup: 1, Clipping: "x", Init: sweep.Init{Digest: "x"}, Layers: "x"}})
 	if !slices.Equal(used, Extras) {
 		t.Errorf("of a trial that uses all, extrasOf says %v", used)
 	}

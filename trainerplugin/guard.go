@@ -59,10 +59,10 @@ func (g *guard) Describe(ctx context.Context) (Description, error) {
 }
 
 func (g *guard) Check(ctx context.Context, j Job) (Estimate, error) {
-	if len(extrasOf(j.Params)) > 0 {
+	if len(extrasOf(j)) > 0 {
 		desc, err := g.Describe(ctx)
 		if err == nil {
-			err = desc.honours(j.Params)
+			err = desc.honours(j)
 		}
 		if err != nil {
 			return Estimate{}, err
@@ -112,7 +112,7 @@ func (g *guard) Train(ctx context.Context, j Job, report func(Event) error) (swe
 	if err != nil {
 		return sweep.Outcome{}, err
 	}
-	if err := desc.honours(j.Params); err != nil {
+	if err := desc.honours(j); err != nil {
 		return sweep.Outcome{}, err
 	}
 	inner, cancel := context.WithCancelCause(ctx)

@@ -31,6 +31,8 @@ type record interface {
 	Collect(ctx context.Context, ref sweep.AttemptRef, r sweep.Reading) error
 	Record(ctx context.Context, ref sweep.AttemptRef, o sweep.Outcome) error
 	EndAttempt(ctx context.Context, ref sweep.AttemptRef, e sweep.Ending) error
+	CheckpointStores(ctx context.Context, trial sweep.TrialID) ([]string, error)
+	Final(ctx context.Context, trial sweep.TrialID) (bool, error)
 	MarkSweep(ctx context.Context, id sweep.SweepID, state string) error
 	FinishSweep(ctx context.Context, id sweep.SweepID, interrupted bool) error
 }
@@ -83,7 +85,7 @@ func (a *RecordActivities) Record(ctx context.Context, ref sweep.AttemptRef) err
 	outcome, err := a.Spool.Outcome(ref)
 	if errors.Is(err, spool.ErrNoOutcome) {
 		if done, err := a.Results.Recorded(ctx, ref); err != nil || done {
-			return errors.Join(err, a.Spool.Forget(ref.Trial)) // an earlier call got as far as clearing up
+			return errors.Join(err, a.forget(ctx, ref.Trial)) // an earlier call got as far as clearing up
 		}
 	}
 	if err != nil {
@@ -95,7 +97,50 @@ func (a *RecordActivities) Record(ctx context.Context, ref sweep.AttemptRef) err
 	if err := a.Results.Record(ctx, ref, outcome); err != nil {
 		return permanent(err)
 	}
-	return a.Spool.Recorded(ref.Trial)
+	if err := errors.Join(a.Spool.MarkRecorded(ref.Trial), a.forget(ctx, ref.Trial)); err != nil {
+		return err
+	}
+	return a.Spool.Recorded(ref)
+}
+
+// forget removes the trial's checkpoints, and with them its noise key, from
+// every store that has some.
+func (a *RecordActivities) forget(ctx context.Context, trial sweep.TrialID) error {
+	stores, err := a.Results.CheckpointStores(ctx, trial)
+	if err != nil {
+		return err
+	}
+	for _, address := range append(stores, "") { // one that was never announced is in the trials' folder
+		store, opened := openStore(ctx, address, a.Spool)
+		if opened == nil {
+			opened = errors.Join(store.Forget(ctx, trial), store.Close())
+		}
+		err = errors.Join(err, opened)
+	}
+	return errors.Join(err, a.Spool.Forget(trial))
+}
+
+// Tidy clears away what a killed process has left of trials that have their
+// final state: otherwise nobody would come by again. It is called before the
+// record is served.
+func (a *RecordActivities) Tidy(ctx context.Context) error {
+	left, err := a.Spool.Leftovers()
+	if err != nil {
+		return err
+	}
+	for _, trial := range left {
+		final, err := a.Results.Final(ctx, trial)
+		if err != nil {
+			return err
+		}
+		if !final {
+			continue
+		}
+		if err := errors.Join(a.forget(ctx, trial), a.Spool.Tidy(trial)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // End records that the attempt ended without an outcome.
@@ -110,7 +155,7 @@ func (a *RecordActivities) End(ctx context.Context, ref sweep.AttemptRef, e swee
 	if err := a.Results.EndAttempt(ctx, ref, e); err != nil || e.Next != sweep.Failed {
 		return permanent(err)
 	}
-	return a.Spool.Forget(ref.Trial)
+	return a.forget(ctx, ref.Trial)
 }
 
 // Mark notes in the record what the sweep is doing: "running", "paused" or "stopping".

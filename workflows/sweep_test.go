@@ -144,6 +144,14 @@ func (l *ledger) EndAttempt(_ context.Context, ref sweep.AttemptRef, e sweep.End
 	return l.fence(ref)
 }
 
+func (l *ledger) CheckpointStores(context.Context, sweep.TrialID) ([]string, error) { return nil, nil }
+
+func (l *ledger) Final(_ context.Context, trial sweep.TrialID) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state[trial] == sweep.Completed || l.state[trial] == sweep.Failed, nil
+}
+
 func (l *ledger) MarkSweep(_ context.Context, _ sweep.SweepID, state string) error {
 	l.marks = append(l.marks, state)
 	return nil
@@ -187,7 +195,7 @@ func suite(t *testing.T, l *ledger, train func(context.Context, trainerplugin.Jo
 	l.spool = dir
 	env.RegisterActivity(&RecordActivities{Results: l, Spool: dir, Every: time.Millisecond})
 	env.RegisterActivity(&TrainActivities{
-		Devices: NewDevices(nil, 500, 1), Worker: "w",
+		Devices: NewDevices(nil, 1), Worker: "w",
 		Heart: func(context.Context, Beat) error { return l.heart() },
 		Launch: func(_ context.Context, _ Trainer, _ trainerplugin.Job, log io.Writer) (Launched, error) {
 			fmt.Fprintln(log, "hello from the trainer")

@@ -12,6 +12,7 @@ import (
 
 	"sweep"
 	"sweep/trainerplugin"
+	"sweep/workflows/checkpoints"
 	"sweep/workflows/spool"
 )
 
@@ -54,11 +55,6 @@ type TrainActivities struct {
 	DataDir string
 	Worker  string // identity, for the record
 
-	// Finish is how long attempts go on when the worker shuts down, before they
-	// are told to write a checkpoint and end; a closed Hurry cuts it short.
-	Finish time.Duration
-	Hurry  <-chan struct{}
-
 	// Heart, if set, takes the place of heartbeats to the server.
 	Heart func(context.Context, Beat) error
 }
@@ -67,6 +63,7 @@ type TrainActivities struct {
 type TrainInput struct {
 	Ref      sweep.AttemptRef
 	Params   sweep.Params
+	From     []sweep.CheckpointRef // what to go on from, the best choice first
 	Spool    spool.Folder
 	Settings Settings
 }
@@ -87,7 +84,7 @@ func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, 
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	p := &pulse{beat: Beat{Steps: in.Params.Steps}}
-	go p.keep(work, cancel, a.heart(ctx), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
+	go p.keep(work, cancel, a.heart(ctx), activity.GetWorkerStopChannel(ctx))
 	tell := teller(ctx)
 	done, err := a.run(work, in, func(e trainerplugin.Event) {
 		b := p.event(e)
@@ -138,36 +135,64 @@ func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(tra
 		return done, err
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
-	log, err := in.Spool.CreateLog(in.Ref)
+	store, err := openStore(ctx, in.Settings.Checkpoints, in.Spool)
 	if err != nil {
 		return done, err
 	}
-	defer log.Close() // it is for people: its loss is no reason to fail
-
-	// An attempt believed dead may outlast the one that took its place.
-	defer func() {
-		if in.Spool.IsRecorded(in.Ref.Trial) {
-			err = errors.Join(err, in.Spool.Forget(in.Ref.Trial))
-		}
-	}()
-
-	j := a.job(in, devices)
-	t, err := a.Launch(ctx, in.Settings.Trainer, j, log)
-	if err != nil {
+	defer func() { err = errors.Join(err, clearAway(ctx, store, in), store.Close()) }()
+	if err := in.Spool.CreateWork(in.Ref); err != nil {
 		return done, err
 	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	if _, err := t.Check(ctx, j); err != nil {
+	k := &keeper{store: store, at: in.Settings.Checkpoints, spool: in.Spool, ref: in.Ref, report: report}
+	if err := k.fetch(ctx, in.From); err != nil {
 		return done, err
 	}
-	outcome, err := t.Train(ctx, j, func(e trainerplugin.Event) error {
+	outcome, err := a.launch(ctx, in, devices, func(e trainerplugin.Event) error {
+		err := k.event(ctx, e)
 		watch(e)
-		return report.Append(e)
+		return err
 	})
 	if err != nil {
 		return done, err
 	}
+	if in.Settings.KeepWeights {
+		if err := in.Spool.KeepWeights(in.Ref); err != nil {
+			return done, err
+		}
+	}
 	return TrainDone{outcome.Steps, outcome.Accuracy}, in.Spool.WriteOutcome(in.Ref, outcome)
+}
+
+// launch runs the attempt's trainer in a process of its own.
+func (a *TrainActivities) launch(ctx context.Context, in TrainInput, devices []string, report func(trainerplugin.Event) error) (o sweep.Outcome, err error) {
+	log, err := in.Spool.CreateLog(in.Ref)
+	if err != nil {
+		return o, err
+	}
+	defer log.Close() // it is for people: its loss is no reason to fail
+	j := a.job(in, devices)
+	t, err := a.Launch(ctx, in.Settings.Trainer, j, log)
+	if err != nil {
+		return o, err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if _, err := t.Check(ctx, j); err != nil {
+		return o, err
+	}
+	return t.Train(ctx, j, report)
+}
+
+// clearAway removes the attempt's folder with all that the trainer left there.
+// An attempt believed dead may outlast the one that took its place, and even
+// the trial: then it must leave nothing in the store either.
+func clearAway(ctx context.Context, store *checkpoints.Store, in TrainInput) error {
+	err := in.Spool.RemoveWork(in.Ref)
+	if in.Spool.IsRecorded(in.Ref.Trial) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)
+		defer cancel()
+		err = errors.Join(err, in.Spool.Forget(in.Ref.Trial), store.Forget(ctx, in.Ref.Trial))
+	}
+	return err
 }
 
 func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job {
@@ -176,7 +201,7 @@ func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job
 		evaluate = (in.Params.Steps + 9) / 10
 	}
 	return trainerplugin.Job{
-		Trial: in.Ref.Trial, Params: in.Params, DataDir: a.DataDir, Dir: in.Spool.Trial(in.Ref.Trial),
+		Trial: in.Ref.Trial, Params: in.Params, DataDir: a.DataDir, Dir: in.Spool.Work(in.Ref),
 		Threads: a.Devices.Threads(), Devices: devices,
 		ReportEvery: time.Second, EvaluateEvery: evaluate, CheckpointEvery: in.Settings.CheckpointEvery,
 		KeepWeights: in.Settings.KeepWeights,
@@ -190,7 +215,9 @@ func applicationError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(cause, errDraining), errors.Is(cause, errCutOff), isGone(cause):
+	case errors.Is(err, sweep.ErrFenced):
+		return temporal.NewNonRetryableApplicationError(err.Error(), fencedType, err)
+	case errors.Is(cause, errDraining), errors.Is(cause, errCutOff), errors.Is(err, errCutOff), isGone(cause):
 		kind = sweep.Lost
 	case temporal.IsCanceledError(cause), errors.Is(err, ErrKilled):
 		kind = sweep.Cancelled

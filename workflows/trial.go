@@ -71,7 +71,7 @@ func (t *trialRun) begin(ctx workflow.Context) (sweep.Claim, error) {
 func (t *trialRun) attempt(ctx workflow.Context, claim sweep.Claim) (again bool, err error) {
 	ref := sweep.AttemptRef{Sweep: t.in.Sweep, Trial: t.in.Candidate.Trial, Number: claim.Attempt}
 	t.show(ctx, sweep.Running)
-	done, err := t.train(ctx, ref, claim.Params)
+	done, err := t.train(ctx, ref, claim)
 	if err == nil {
 		err = t.record(ctx, ref)
 	}
@@ -123,7 +123,7 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 
 // train has a worker with free devices run the attempt. Retries are this
 // workflow's, so that each is a row of the record.
-func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, p sweep.Params) (TrainDone, error) {
+func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, c sweep.Claim) (TrainDone, error) {
 	limit := t.in.Settings.TrialTimeout
 	if limit == 0 {
 		limit = 10 * 365 * 24 * time.Hour // the server wants a limit
@@ -139,7 +139,9 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, p sweep.Par
 	})
 	var w *TrainActivities
 	var done TrainDone
-	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{Ref: ref, Params: p, Spool: t.in.Spool, Settings: t.in.Settings}).Get(ctx, &done)
+	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{
+		Ref: ref, Params: c.Params, From: c.Checkpoints, Spool: t.in.Spool, Settings: t.in.Settings,
+	}).Get(ctx, &done)
 	return done, err
 }
 

@@ -48,10 +48,10 @@ func TestKillNine(t *testing.T) {
 	t.Logf("moments drawn with seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range kills {
-		kill(t, stormy, 500*time.Millisecond+time.Duration(random.Int64N(int64(2500*time.Millisecond))), goOn(stormy)...)
+		kill(t, stormy, 500*time.Millisecond+time.Duration(random.Int64N(int64(2500*time.Millisecond))), goOn(stormy, "crash")...)
 		t.Logf("kill %d of %d done", i+1, kills)
 	}
-	if out, err := sweepIn(stormy, goOn(stormy)...).CombinedOutput(); err != nil {
+	if out, err := sweepIn(stormy, goOn(stormy, "crash")...).CombinedOutput(); err != nil {
 		t.Fatalf("run after %d kills: %v\n%s", kills, err, out)
 	}
 	want, got := outcomes(t, calm), outcomes(t, stormy)
@@ -63,6 +63,15 @@ func TestKillNine(t *testing.T) {
 			t.Errorf("trial %s: %s; undisturbed: %s", id, got[id], o)
 		}
 	}
+}
+
+// goOn is the command by which a person goes on with the sweep of grid.yaml in
+// dir: by its name, or by its file if it was killed before anything was written.
+func goOn(dir, name string) []string {
+	if out, err := sweepIn(dir, "list", "-o", "csv").Output(); err != nil || !bytes.Contains(out, []byte(name+"-")) {
+		return []string{"start", "grid.yaml"}
+	}
+	return []string{"resume", name}
 }
 
 // kill runs the verb, kills its process with -9 after a while, and waits until
@@ -100,14 +109,6 @@ func kill(t *testing.T, dir string, after time.Duration, args ...string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-}
-
-// goOn is how the sweep in dir is begun, or gone on with if anything was written.
-func goOn(dir string) []string {
-	if _, err := os.Stat(filepath.Join(dir, "results.db")); err != nil {
-		return []string{"start", "grid.yaml"}
-	}
-	return []string{"resume", "crash"}
 }
 
 // sweepIn is sweep with a working directory and an environment of its own. A

@@ -22,7 +22,7 @@ type place struct {
 	state string // its folder: Temporal's state, trials' files, logs
 	data  string // data sets
 
-	payloadKey string // file with the key of payloads; "" sends them in the clear
+	checkpoints string // URL of their store; "" is the folders of the trials
 }
 
 const defaultDB = "results.db"
@@ -31,11 +31,6 @@ var placeFlags = []cli.Flag{
 	&cli.StringFlag{Name: "db", Value: defaultDB, EnvVars: []string{"SWEEP_DB"}, Usage: "results `FILE`; everything else that sweep keeps lies in a folder beside it"},
 	&cli.StringFlag{Name: "data-dir", EnvVars: []string{"SWEEP_DATA_DIR"}, Usage: "`FOLDER` of data sets", DefaultText: dataset.DefaultDir()},
 }
-
-// connectFlags are on commands that talk to Temporal.
-var connectFlags = append([]cli.Flag{
-	&cli.StringFlag{Name: "payload-key", EnvVars: []string{"SWEEP_PAYLOAD_KEY"}, Usage: "encrypt what Temporal sees of a sweep with the key in `FILE` (`sweep payload-key FILE` makes one)"},
-}, placeFlags...)
 
 func placeOf(c *cli.Context) (place, error) {
 	file := c.String("db")
@@ -50,8 +45,11 @@ func placeOf(c *cli.Context) (place, error) {
 	if data == "" {
 		data = dataset.DefaultDir()
 	}
-	data, err = filepath.Abs(data)
-	return place{db: db, state: strings.TrimSuffix(db, ".db") + ".d", data: data, payloadKey: c.String("payload-key")}, err
+	if data, err = filepath.Abs(data); err != nil {
+		return place{}, err
+	}
+	store, err := checkpointStore(c.String(checkpointsFlag.Name))
+	return place{db: db, state: strings.TrimSuffix(db, ".db") + ".d", data: data, checkpoints: store}, err
 }
 
 // spool is where trials leave their files.

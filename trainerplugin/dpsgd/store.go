@@ -89,7 +89,7 @@ func (s *store) read(name string) (*state, error) {
 
 // save writes st durably: whoever finds the file finds it whole. Then it removes
 // the checkpoints older than the one before. One that cannot be removed does no
-// harm: it is tried again after the next, and by [RemoveCheckpoints].
+// harm: it is tried again after the next, and goes with the folder.
 func (s *store) save(st *state) (trainerplugin.Checkpoint, error) {
 	c := trainerplugin.Checkpoint{Step: st.step, File: checkpointName(st.step)}
 	err := writeFile(s.dir, c.File, func(w io.Writer) (err error) {
@@ -118,23 +118,9 @@ func (s *store) removeBefore(step int) error {
 	return removeMatching(s.dir, checkpointPattern, func(name string) bool { return name < checkpointName(step) })
 }
 
-// RemoveCheckpoints removes every checkpoint in dir, whole or not, and with
-// them the trial's secret. No other file is touched. A folder that does not
-// exist is no error.
-func RemoveCheckpoints(dir string) error {
-	err := errors.Join(
-		removeUnfinished(dir),
-		removeMatching(dir, checkpointPattern, all),
-	)
-	if err != nil {
-		return fmt.Errorf("remove checkpoints: %w", err)
-	}
-	return nil
-}
-
 func removeUnfinished(dir string) (err error) {
 	for _, pattern := range unfinished {
-		err = errors.Join(err, removeMatching(dir, pattern, all))
+		err = errors.Join(err, removeMatching(dir, pattern, func(string) bool { return true }))
 	}
 	return err
 }
@@ -172,8 +158,6 @@ func removeMatching(dir, pattern string, unwanted func(name string) bool) error 
 	}
 	return err
 }
-
-func all(string) bool { return true }
 
 // writeFile creates name in dir with mode 0600 such that, even if the machine
 // loses power, the name stands for nothing, for what it stood for before, or

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(*testing.T) trainerplugin.Trainer, base trainer
 		{"checkpoints when due", (*suite).checkpointsWhenDue},
 		{"stops when a report fails", (*suite).stopsOnReport},
 		{"refuses what it cannot run", (*suite).refuses},
+		{"reads past no parameter", (*suite).extras},
 		{"check agrees with train", (*suite).checkAgrees},
 		{"secure noise is fresh, and kept over a resumption", (*suite).secure},
 	} {

@@ -23,7 +23,8 @@ type line struct {
 	Started    *trainerplugin.Started    `json:"started,omitempty"`
 	Progress   *trainerplugin.Progress   `json:"progress,omitempty"`
 	Evaluation *trainerplugin.Evaluation `json:"evaluation,omitempty"`
-	Checkpoint *trainerplugin.Checkpoint `json:"checkpoint,omitempty"`
+	Checkpoint *sweep.CheckpointRef      `json:"checkpoint,omitempty"` // as the worker keeps it
+	Flaw       *sweep.Flaw               `json:"flaw,omitempty"`
 	Note       *trainerplugin.Note       `json:"note,omitempty"`
 }
 
@@ -51,7 +52,8 @@ func (f Folder) Create(ref sweep.AttemptRef, worker string) (*Report, error) {
 }
 
 // Append adds e to the report in one write, so that a reader meets whole lines
-// and at most one that is still being written.
+// and at most one that is still being written. A checkpoint is announced by
+// [Report.Kept], once it is.
 func (r *Report) Append(e trainerplugin.Event) error {
 	var l line
 	switch e := e.(type) {
@@ -61,8 +63,6 @@ func (r *Report) Append(e trainerplugin.Event) error {
 		l.Progress = &e
 	case trainerplugin.Evaluation:
 		l.Evaluation = &e
-	case trainerplugin.Checkpoint:
-		l.Checkpoint = &e
 	case trainerplugin.Note:
 		l.Note = &e
 	default:
@@ -70,6 +70,15 @@ func (r *Report) Append(e trainerplugin.Event) error {
 	}
 	return r.write(l)
 }
+
+// Kept announces a checkpoint that is durable in its store. Once it returns, so
+// is what the report says: a key that is kept must not be lost for a lost line.
+func (r *Report) Kept(c sweep.CheckpointRef) error {
+	return errors.Join(r.write(line{Checkpoint: &c}), r.file.Sync())
+}
+
+// Flawed says that an earlier checkpoint is of no use.
+func (r *Report) Flawed(f sweep.Flaw) error { return r.write(line{Flaw: &f}) }
 
 func (r *Report) write(l line) error {
 	text, err := json.Marshal(l)
@@ -127,8 +136,9 @@ func (l line) addTo(r *sweep.Reading) {
 		r.Step = max(r.Step, l.Evaluation.Step)
 		r.Metrics = append(r.Metrics, evaluationMetrics(*l.Evaluation)...)
 	case l.Checkpoint != nil:
-		c := l.Checkpoint
-		r.Checkpoints = append(r.Checkpoints, sweep.CheckpointRef{Step: c.Step, File: c.File, Digest: c.Digest, Bytes: c.Bytes})
+		r.Checkpoints = append(r.Checkpoints, *l.Checkpoint)
+	case l.Flaw != nil:
+		r.Flaws = append(r.Flaws, *l.Flaw)
 	case l.Note != nil:
 		r.Notes = append(r.Notes, sweep.Note{Step: l.Note.Step, Text: l.Note.Text})
 	}

@@ -6,7 +6,9 @@
 //	ROOT/<trial>/report-<attempt>.jsonl   one event a line, appended
 //	ROOT/<trial>/outcome-<attempt>.json   written once, atomically
 //	ROOT/<trial>/trainer-<attempt>.log    what the trainer printed
-//	ROOT/<trial>/step-*.ckpt              the trainer's checkpoints
+//	ROOT/<trial>/attempt-<attempt>/       where the trainer works, while it does
+//	ROOT/<trial>/weights-<attempt>…       weights to be kept, until the attempt is recorded
+//	ROOT/<trial>/checkpoints/             see package checkpoints, unless a bucket has them
 package spool
 
 import (
@@ -16,8 +18,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sweep"
+	"sweep/trainerplugin"
 )
 
 // ErrNoOutcome says that an attempt has left no outcome.
@@ -72,19 +76,39 @@ func (f Folder) Outcome(ref sweep.AttemptRef) (sweep.Outcome, error) {
 // trial is in the record.
 const recorded = "recorded"
 
-// Recorded clears away what the record has taken over: checkpoints with their
-// noise key first, the outcome last, so that a repeated call finds what an
-// interrupted one left. Logs stay.
-func (f Folder) Recorded(id sweep.TrialID) error {
-	if err := os.WriteFile(filepath.Join(f.Trial(id), recorded), nil, 0o600); err != nil {
-		return err
+// MarkRecorded tells attempts that were believed dead that the trial is in the
+// record. It comes before anything is cleared away.
+func (f Folder) MarkRecorded(id sweep.TrialID) error {
+	err := os.WriteFile(filepath.Join(f.Trial(id), recorded), nil, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody has removed the trial's folder: there is nobody to tell
 	}
-	return f.remove(id, "*.ckpt", ".*.tmp*", "report-*.jsonl", "outcome-*.json")
+	return err
 }
 
-// Forget removes the checkpoints, with their noise key, of a trial that has
-// failed for good, or that an attempt believed dead has left behind a record.
-func (f Folder) Forget(id sweep.TrialID) error { return f.remove(id, "*.ckpt", ".*.tmp*") }
+// Recorded clears away what the record has taken over from ref, the attempt
+// that has completed its trial: what may hold a noise key first, the outcome
+// last, so that a repeated call finds what an interrupted one left. Logs stay,
+// and weights that were to be kept get their name.
+func (f Folder) Recorded(ref sweep.AttemptRef) error {
+	err := os.Rename(f.weights(ref), filepath.Join(f.Trial(ref.Trial), trainerplugin.WeightsFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return f.Tidy(ref.Trial)
+}
+
+// Tidy removes what a trial that has its final state needs no more.
+func (f Folder) Tidy(id sweep.TrialID) error {
+	return f.remove(id, append(slices.Clone(private), "weights-*", "report-*.jsonl", "outcome-*.json")...)
+}
+
+// private are the names of what may hold a trial's noise key.
+var private = []string{"attempt-*", ".*.tmp*"}
+
+// Forget removes what holds the noise key of a trial that has failed for good,
+// or that an attempt believed dead has left behind a record.
+func (f Folder) Forget(id sweep.TrialID) error { return f.remove(id, private...) }
 
 // IsRecorded reports whether the trial's outcome is in the record.
 func (f Folder) IsRecorded(id sweep.TrialID) bool {
@@ -92,7 +116,32 @@ func (f Folder) IsRecorded(id sweep.TrialID) bool {
 	return err == nil
 }
 
-// remove deletes the trial's files that match one of the patterns, in their order.
+// Leftovers lists the trials of which something is left beside logs, weights
+// and the mark that they are recorded.
+func (f Folder) Leftovers() (ids []sweep.TrialID, err error) {
+	trials, err := os.ReadDir(string(f))
+	if err != nil {
+		return nil, err
+	}
+	for _, trial := range trials {
+		files, err := os.ReadDir(filepath.Join(string(f), trial.Name()))
+		if err != nil {
+			continue // no folder, or gone by now
+		}
+		if slices.ContainsFunc(files, func(file fs.DirEntry) bool { return !stays(file.Name()) }) {
+			ids = append(ids, sweep.TrialID(trial.Name()))
+		}
+	}
+	return ids, nil
+}
+
+func stays(name string) bool {
+	log, _ := filepath.Match("trainer-*.log", name) // the pattern is valid
+	return log || name == recorded || name == trainerplugin.WeightsFile
+}
+
+// remove deletes the trial's files and folders that match one of the patterns,
+// in their order.
 func (f Folder) remove(id sweep.TrialID, patterns ...string) error {
 	files, err := os.ReadDir(f.Trial(id))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -108,9 +157,7 @@ func (f Folder) remove(id sweep.TrialID, patterns ...string) error {
 				all = errors.Join(all, err)
 				continue
 			}
-			if err := os.Remove(filepath.Join(f.Trial(id), file.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				all = errors.Join(all, err)
-			}
+			all = errors.Join(all, os.RemoveAll(filepath.Join(f.Trial(id), file.Name())))
 		}
 	}
 	return all
