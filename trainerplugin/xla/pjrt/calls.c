@@ -45,7 +45,7 @@ const PJRT_Api *sweep_open(const char *path, char **why) {
 }
 
 char *sweep_preload(const char *path) {
-  return dlopen(path, RTLD_NOW | RTLD_GLOBAL) == NULL ? strdup(dlerror()) : NULL;
+  return dlopen(path, RTLD_NOW | RTLD_LOCAL) == NULL ? strdup(dlerror()) : NULL;
 }
 
 #define WANT(name) \

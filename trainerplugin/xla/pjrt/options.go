@@ -66,6 +66,3 @@ func (o CompileOptions) Encode() []byte {
 	}
 	return message
 }
-
-// PluginVariable is the environment variable that names a plugin's library.
-const PluginVariable = "SWEEP_PJRT_PLUGIN"
