@@ -38,6 +38,7 @@ func (c certified) deltas(epsilon float64) (lower, upper float64, err error) {
 func (c certified) first(ask func(bracketer) (float64, float64, error)) (lower, upper float64, err error) {
 	for _, open := range []func(Question) (bracketer, error){
 		func(q Question) (bracketer, error) { return newSelection(q) },
+		func(q Question) (bracketer, error) { return newChoice(q) },
 		func(q Question) (bracketer, error) { return newExact(q) },
 		func(q Question) (bracketer, error) { return newLower(q) },
 		func(q Question) (bracketer, error) { return newWitnessed(q) },

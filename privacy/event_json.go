@@ -38,14 +38,9 @@ func MarshalEvent(e Event) ([]byte, error) {
 func eventBody(e Event) ([]byte, error) {
 	switch e := e.(type) {
 	case Composed:
-		list := wireComposed{Events: make([]json.RawMessage, len(e))}
-		for i, part := range e {
-			var err error
-			if list.Events[i], err = MarshalEvent(part); err != nil {
-				return nil, err
-			}
-		}
-		return json.Marshal(list)
+		return marshalParts(e)
+	case OneOf:
+		return marshalParts(e)
 	case Select:
 		run, err := MarshalEvent(e.Run)
 		if err != nil {
@@ -62,7 +57,7 @@ func eventBody(e Event) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// wireComposed is the JSON form of [Composed], which is not an object itself.
+// wireComposed is the JSON form of [Composed] and [OneOf], which are no objects themselves.
 type wireComposed struct {
 	Events []json.RawMessage `json:"events"`
 }
@@ -73,6 +68,7 @@ var decoders map[string]func(body []byte) (Event, error)
 func init() { // a variable's initializer may not refer to itself through UnmarshalEvent
 	decoders = map[string]func([]byte) (Event, error){
 		Composed{}.kind():           decodeComposed,
+		OneOf{}.kind():              decodeOneOf,
 		DPSGD{}.kind():              decode[DPSGD],
 		Gaussian{}.kind():           decode[Gaussian],
 		FixedSize{}.kind():          decode[FixedSize],

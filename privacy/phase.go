@@ -33,7 +33,7 @@ func phases(e Event) []phase {
 // be lists, are known by their JSON form.
 func identity(step Event) any {
 	switch step.(type) {
-	case Select, Subset:
+	case Select, Subset, OneOf:
 		if form, err := MarshalEvent(step); err == nil {
 			return string(form)
 		}
@@ -59,7 +59,7 @@ func collect(e Event, add func(step Event, times int)) {
 		if e.SampleRate > 0 {
 			add(e, n)
 		}
-	case Select:
+	case Select, OneOf:
 		add(e, 1)
 	case Subset:
 		if e.Rate > 0 {

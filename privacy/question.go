@@ -91,6 +91,12 @@ func premises(e Event) (out []string) {
 				add(s)
 			}
 		}
+	case OneOf:
+		for _, part := range e {
+			for _, s := range premises(part) {
+				add(s)
+			}
+		}
 	case DPSGD:
 		if e.SampleRate < 1 {
 			add("if batches were Poisson samples of the whole training set")

@@ -27,6 +27,8 @@ func divergence(step Event, r Relation) (func(α float64) float64, error) {
 		return func(α float64) float64 { return fixedSizeDivergence(e.rate(), e.Noise, α) }, nil
 	case Select:
 		return selectDivergence(e, r)
+	case OneOf:
+		return oneOfDivergence(e, r)
 	case Subset:
 		return subsetDivergence(e, r)
 	}
