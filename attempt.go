@@ -20,6 +20,8 @@ type Claim struct {
 	Attempt  int     // the attempt's number, where State is Running
 	Params   Params  // what to run
 	Busy     SweepID // another sweep that is running this very trial; "" if none. State is then Pending
+	Denied   string  // why the privacy budget has no room for it; "" if it has. State is then Pending
+	Wait     string  // the same while only what others have reserved, and may not need, is in the way
 	Failures int     // earlier attempts of this sweep that ended through a fault of the trial's own
 
 	Checkpoints []CheckpointRef // what it can go on from, the best choice first; see [KeptCheckpoints]
@@ -44,6 +46,7 @@ type Ending struct {
 	Reason  string // for people, one line
 	LogTail string // the last lines that the trainer printed
 	Next    State  // Pending for another attempt, Failed, or Stopped
+	Dead    bool   // of a lost one: its process is known to have ended
 }
 
 // A Reading is what a running attempt has reported since the last one. Readings

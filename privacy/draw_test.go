@@ -39,6 +39,9 @@ func TestSelectionAgreesWithAnotherImplementation(t *testing.T) {
 		if err != nil || rdp > r.Epsilon*(1+1e-9) || rdp < 0.98*r.Epsilon {
 			t.Errorf("%+v: rdp says %v, %v; dp_accounting %v", e, rdp, err, r.Epsilon)
 		}
+		if r.Steps != 875 {
+			continue // certified takes a second or two where exact does not apply
+		}
 		certified, err := Certified.Epsilon(e, r.Delta)
 		alone, err2 := Certified.Epsilon(run, r.Delta)
 		if err != nil || err2 != nil || certified > rdp || certified < alone {

@@ -72,9 +72,13 @@ func endAttempt(ctx context.Context, tx *sql.Tx, prices priceList, ref sweep.Att
 	}
 	tail := clean(e.LogTail)
 	tail = strings.ToValidUTF8(tail[max(0, len(tail)-maxLogTail):], "") // the cut may go through a character
+	var until any
+	if e.Failure == sweep.Lost && !e.Dead {
+		until = doubtful()
+	}
 	if _, err := tx.ExecContext(ctx, `
-		UPDATE attempts SET ended = ?, failure = ?, reason = ?, log_tail = ? WHERE trial = ? AND number = ?`,
-		now(), string(e.Failure), clean(e.Reason), tail, a.trial, a.number); err != nil {
+		UPDATE attempts SET ended = ?, failure = ?, reason = ?, log_tail = ?, doubtful_until = ? WHERE trial = ? AND number = ?`,
+		now(), string(e.Failure), clean(e.Reason), tail, until, a.trial, a.number); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE trials SET state = ? WHERE key = ?`, string(e.Next), a.trial); err != nil {

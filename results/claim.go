@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"sweep"
 )
@@ -60,16 +61,24 @@ func scanCandidate(rows *sql.Rows) (c candidate, err error) {
 // Begin claims the trial for a new attempt. An attempt that this sweep began
 // earlier and that has not ended is closed as lost, and so is one of a sweep
 // that runs no more; what they still want to write is refused from now on.
+//
+// The attempt reserves, in the ledger of its data set, the steps that it may
+// make. If the data set's budget has no room for them nothing is claimed, and
+// the claim says so: Denied if there is none, Wait if others' reservations are
+// in the way.
 func (s *Store) Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
 	var c sweep.Claim
 	err := s.inTx(ctx, fmt.Sprintf("begin trial %s of %s", trial, id), func(ctx context.Context, tx *sql.Tx) (err error) {
-		c, err = begin(ctx, tx, id, trial)
+		c, err = begin(ctx, tx, s.rooms, id, trial)
 		return err
 	})
+	if err != nil {
+		clear(s.rooms) // they may have seen what was rolled back
+	}
 	return c, err
 }
 
-func begin(ctx context.Context, tx *sql.Tx, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
+func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
 	var (
 		c              sweep.Claim
 		sweepKey, key  int64
@@ -100,6 +109,13 @@ func begin(ctx context.Context, tx *sql.Tx, id sweep.SweepID, trial sweep.TrialI
 		c.State = sweep.Pending
 		return c, err
 	}
+	refused, err := reserve(ctx, tx, rooms, key, last+1)
+	if err != nil {
+		return c, err
+	}
+	if refused != nil {
+		return deny(ctx, tx, key, *refused)
+	}
 	c.State, c.Attempt = sweep.Running, last+1
 	if c.Checkpoints, err = whole(ctx, tx, key); err != nil {
 		return c, err
@@ -107,7 +123,47 @@ func begin(ctx context.Context, tx *sql.Tx, id sweep.SweepID, trial sweep.TrialI
 	if c.Failures, err = failures(ctx, tx, key, sweepKey, forgiven); err != nil {
 		return c, err
 	}
-	return c, claim(ctx, tx, key, sweepKey, c.Attempt)
+	if err := claim(ctx, tx, key, sweepKey, c.Attempt); err != nil {
+		return c, err
+	}
+	return c, settle(ctx, tx, key)
+}
+
+// reserve says why the budget has no room for one more attempt at the trial, nil
+// if it has.
+func reserve(ctx context.Context, tx *sql.Tx, rooms rooms, trial int64, number int) (*refusal, error) {
+	e, err := readEntry(ctx, tx, trial)
+	if err != nil || e.sealed {
+		return nil, err
+	}
+	account, err := accountOf(ctx, tx, e.data)
+	if err != nil {
+		return nil, err
+	}
+	if err := release(ctx, tx); err != nil {
+		return nil, err
+	}
+	e.attempts = append(e.attempts, streamed{number: number, alive: true})
+	spent, holds := e.charged()
+	more := spent + sumOf(holds) - e.spent - e.held
+	if more <= 0 {
+		return nil, nil // it has reserved them before
+	}
+	return rooms.admit(ctx, tx, account, e.data, e.step, more)
+}
+
+// deny leaves the trial for later, and what its last attempt held as it is.
+func deny(ctx context.Context, tx *sql.Tx, trial int64, r refusal) (sweep.Claim, error) {
+	c := sweep.Claim{State: sweep.Pending}
+	if r.wait {
+		c.Wait = r.text
+	} else {
+		c.Denied = r.text
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE trials SET state = 'pending' WHERE key = ? AND state = 'running'`, trial); err != nil {
+		return c, err
+	}
+	return c, settle(ctx, tx, trial)
 }
 
 func claim(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int) error {
@@ -139,10 +195,13 @@ func evict(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int) (
 	if owner != sweepKey && !over {
 		return id, nil
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE attempts SET ended = ?, failure = ?, reason = ? WHERE trial = ? AND number = ?`,
-		now(), string(sweep.Lost), fmt.Sprintf("gave no end: attempt %d took its place", number+1), trial, number)
+	_, err = tx.ExecContext(ctx, `UPDATE attempts SET ended = ?, failure = ?, reason = ?, doubtful_until = ? WHERE trial = ? AND number = ?`,
+		now(), string(sweep.Lost), fmt.Sprintf("gave no end: attempt %d took its place", number+1), doubtful(), trial, number)
 	return "", err
 }
+
+// doubtful is when an attempt that is given up now is over for sure.
+func doubtful() string { return time.Now().Add(lease).UTC().Format(timeFormat) }
 
 // failures counts the sweep's attempts at the trial that ended through a fault
 // of the trial's own, since the last retry that somebody asked for.

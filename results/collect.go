@@ -57,7 +57,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, prices priceList, a attempt, r sw
 		return err
 	}
 	if a.state == sweep.Running {
-		return nil // charged when it ends
+		return settle(ctx, tx, a.trial) // priced when it ends
 	}
 	return charge(ctx, tx, prices, a.trial)
 }

@@ -53,6 +53,9 @@ func record(ctx context.Context, tx *sql.Tx, prices priceList, ref sweep.Attempt
 	if _, err := tx.ExecContext(ctx, `UPDATE trials SET state = 'completed' WHERE key = ?`, a.trial); err != nil {
 		return err
 	}
+	if err := learn(ctx, tx, a.trial, o.DataDigest); err != nil {
+		return err
+	}
 	return charge(ctx, tx, prices, a.trial)
 }
 

@@ -119,6 +119,9 @@ func recount(ctx context.Context, tx *sql.Tx, prices priceList, a privacy.Accoun
 // Seeded noise is one stream whatever happens, so its trials are charged the
 // furthest step once.
 func charge(ctx context.Context, tx *sql.Tx, prices priceList, trial int64) error {
+	if err := settle(ctx, tx, trial); err != nil {
+		return err
+	}
 	event, repeated, err := eventOf(ctx, tx, trial)
 	if err != nil || event.Steps == 0 {
 		return err

@@ -89,14 +89,19 @@ func (r *Reader) Offset(ctx context.Context, ref sweep.AttemptRef) (int64, error
 	return offset, nil
 }
 
-// RunningAttempts are the sweep's attempts that have not ended.
+// RunningAttempts are the sweep's attempts that have not ended, and those given
+// up for lost that may still be alive: what they report counts.
 func (r *Reader) RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep.AttemptRef, error) {
 	refs, err := gather(ctx, r.db, func(rows *sql.Rows) (ref sweep.AttemptRef, err error) {
 		ref.Sweep = id
 		return ref, rows.Scan(&ref.Trial, &ref.Number)
 	}, `SELECT t.id, a.number
 		FROM sweeps s JOIN attempts a ON a.sweep = s.key AND a.ended IS NULL JOIN trials t ON t.key = a.trial
-		WHERE s.id = ? ORDER BY a.trial`, id)
+		WHERE s.id = ?1
+		UNION ALL
+		SELECT t.id, a.number
+		FROM attempts a INDEXED BY attempts_doubtful JOIN sweeps s ON s.key = a.sweep JOIN trials t ON t.key = a.trial
+		WHERE a.doubtful_until > ?2 AND s.id = ?1`, id, now())
 	if err != nil {
 		return nil, fmt.Errorf("running attempts of %s: %w", id, explain(err))
 	}
@@ -104,14 +109,14 @@ func (r *Reader) RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep
 }
 
 // OpenAttempts are the attempts at the trial that have not ended, whichever sweep
-// began them.
+// began them, and those given up for lost that may still be alive.
 func (r *Reader) OpenAttempts(ctx context.Context, trial sweep.TrialID) ([]sweep.AttemptRef, error) {
 	refs, err := gather(ctx, r.db, func(rows *sql.Rows) (ref sweep.AttemptRef, err error) {
 		ref.Trial = trial
 		return ref, rows.Scan(&ref.Sweep, &ref.Number)
 	}, `SELECT s.id, a.number
-		FROM trials t JOIN attempts a ON a.trial = t.key AND a.ended IS NULL JOIN sweeps s ON s.key = a.sweep
-		WHERE t.id = ? ORDER BY a.number`, trial)
+		FROM trials t JOIN attempts a ON a.trial = t.key AND (a.ended IS NULL OR a.doubtful_until > ?2) JOIN sweeps s ON s.key = a.sweep
+		WHERE t.id = ?1 ORDER BY a.number`, trial, now())
 	if err != nil {
 		return nil, fmt.Errorf("open attempts of trial %s: %w", trial, explain(err))
 	}

@@ -31,6 +31,7 @@ type Store struct {
 	*Reader
 	db     *sql.DB // one connection
 	prices priceList
+	rooms  rooms
 }
 
 // Open opens the record at path, and creates it with mode 0600 if there is
@@ -63,7 +64,7 @@ func openStore(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{Reader: r, db: db, prices: priceList{}}, nil
+	return &Store{Reader: r, db: db, prices: priceList{}, rooms: rooms{}}, nil
 }
 
 // Close waits for writes under way and closes the file.

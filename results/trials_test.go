@@ -186,8 +186,8 @@ func TestQueriesOfTheREADME(t *testing.T) {
 	}
 	begin1(t, s, id, more[7].Params.ID())
 	queries := sqlBlocks(t)
-	if len(queries) != 10 {
-		t.Fatalf("README.md has %d queries, want 10", len(queries))
+	if len(queries) != 12 {
+		t.Fatalf("README.md has %d queries, want 12", len(queries))
 	}
 	for _, query := range queries {
 		rows, err := s.Reader.db.QueryContext(context.Background(), query)
