@@ -32,6 +32,12 @@ type path struct {
 	reluAffineGrad func(dx, g, x []float32, a, b, c *Vector)
 	filterSums     func(s, q, d *Vector, g, w []float32)
 	laneScale      func(y, x []float32, a *Vector)
+
+	winogradInput      func(v []float32, plane int, x []float32, row, tiles int)
+	winogradOutput     func(y []float32, row int, m []float32, plane, tiles int)
+	winogradOutputGrad func(w []float32, plane int, dy []float32, row, tiles int)
+	winogradFilter     func(u []float32, plane int, w []float32, n int, turned bool)
+	winogradFilterGrad func(dw, u []float32, plane, n int, add bool)
 }
 
 var plain = path{
@@ -52,6 +58,12 @@ var plain = path{
 	reluAffineGrad: reluAffineGradGo,
 	filterSums:     filterSumsGo,
 	laneScale:      laneScaleGo,
+
+	winogradInput:      winogradInputGo,
+	winogradOutput:     winogradOutputGo,
+	winogradOutputGrad: winogradOutputGradGo,
+	winogradFilter:     winogradFilterGo,
+	winogradFilterGrad: winogradFilterGradGo,
 }
 
 // paths is what this processor can run, best first; the last is plain.

@@ -27,6 +27,12 @@ func assembled() []path {
 		reluAffineGrad: reluAffineGradAVX2,
 		filterSums:     filterSumsAVX2,
 		laneScale:      laneScaleAVX2,
+
+		winogradInput:      winogradInputAVX2,
+		winogradOutput:     winogradOutputAVX2,
+		winogradOutputGrad: winogradOutputGradAVX2,
+		winogradFilter:     filterAVX2,
+		winogradFilterGrad: filterGradAVX2,
 	}
 	if !cpu.X86.HasAVX512F {
 		return []path{avx2}
@@ -110,4 +116,21 @@ func tileAVX512(t *Tile) {
 		tilesAVX512x2[rows-1](taps, n, t.Depth, a, t.ARow, t.AStep,
 			first(t.B0, 0), first(t.B1, 0), t.BStep, &t.C0[c], &t.C1[c], t.CRow, &t.D0[d], &t.D1[d], t.DRow)
 	})
+}
+
+// filterAVX2 is winogradFilter: filters that are turned are read backwards.
+func filterAVX2(u []float32, plane int, w []float32, n int, turned bool) {
+	tap, stride := 0, n*Lanes
+	if turned {
+		tap, stride = 8*stride, -stride
+	}
+	winogradFilterAVX2(u, plane, first(w, tap), stride, n)
+}
+
+func filterGradAVX2(dw, u []float32, plane, n int, add bool) {
+	if add {
+		winogradFilterGradAddAVX2(dw, n*Lanes, u, plane, n)
+	} else {
+		winogradFilterGradAVX2(dw, n*Lanes, u, plane, n)
+	}
 }

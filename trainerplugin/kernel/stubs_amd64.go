@@ -183,3 +183,33 @@ func reluDotsAVX2(s *[16]float32, d *[16]float32, g []float32, x []float32)
 //
 //go:noescape
 func reluAffineGradAVX2(dx []float32, g []float32, x []float32, a *[16]float32, b *[16]float32, c *[16]float32)
+
+// Bᵀ·x·B of a row of tiles.
+//
+//go:noescape
+func winogradInputAVX2(v []float32, plane int, x []float32, row int, tiles int)
+
+// Aᵀ·m·A of a row of tiles.
+//
+//go:noescape
+func winogradOutputAVX2(y []float32, row int, m []float32, plane int, tiles int)
+
+// A·dy·Aᵀ of a row of tiles.
+//
+//go:noescape
+func winogradOutputGradAVX2(w []float32, plane int, dy []float32, row int, tiles int)
+
+// G·w·Gᵀ of n blocks, whose nine taps are a stride apart.
+//
+//go:noescape
+func winogradFilterAVX2(u []float32, plane int, w *float32, stride int, n int)
+
+// Sets dw to Gᵀ·u·G.
+//
+//go:noescape
+func winogradFilterGradAVX2(dw []float32, stride int, u []float32, plane int, n int)
+
+// Adds Gᵀ·u·G to dw.
+//
+//go:noescape
+func winogradFilterGradAddAVX2(dw []float32, stride int, u []float32, plane int, n int)

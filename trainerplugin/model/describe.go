@@ -21,18 +21,17 @@ func Describe(name string, in Input, views, threads int, options ...Option) (Des
 	if err != nil {
 		return Description{}, err
 	}
-	perThread := train.backwardFloats + int64(e.stride) // and a sum
+	perThread := train.backwardFloats + train.scratch + int64(e.stride) // and a sum
 	if train.Group.Views > 1 {
 		evaluate, err := newMachine(e.arch, in, shape{e.images, 1, true})
 		if err != nil {
 			return Description{}, err
 		}
-		perThread += evaluate.forwardFloats
+		perThread += evaluate.forwardFloats + evaluate.scratch
 	}
-	// The weights, the same turned and standardised, and the total.
-	shared := int64(e.stride)
+	shared := int64(e.stride) // the total
 	for _, p := range e.all {
-		shared += 3 * int64(p.Packed())
+		shared += int64(p.Held())
 	}
 	return Description{
 		About:       e.arch.about,

@@ -80,6 +80,26 @@ func TestGroupedConvolutionGradients(t *testing.T) {
 	}
 }
 
+// Convolutions that Winograd's serve, on an image in one strip and in two of
+// unequal height, with blocks of channels that are not full and an odd number.
+func TestWinogradGradients(t *testing.T) {
+	for _, tt := range []struct{ height, width, in, out int }{
+		{8, 6, 32, 32}, {16, 16, 40, 96}, {16, 16, 96, 33},
+	} {
+		same := op.Window{Size: 3, Stride: 1, Padding: op.Same}
+		a := architecture{name: "winograd", build: func(b *op.Builder, x *G.Node, classes int) *G.Node {
+			x = b.Tanh("tanh", b.Conv("conv0", x, tt.in, same, op.FanInNormal))
+			x = b.ConvStandardised("conv1", x, tt.out, same, op.FanInNormal)
+			return b.Dense("dense", b.GlobalAverage("average", b.Tanh("tanh1", x)), classes, op.FanInNormal)
+		}}
+		n := func(t *tape64, x *array, classes int) *array {
+			x = t.tanh(t.plain(x, filter{3, tt.in, 1, true}))
+			return t.dense(t.average(t.tanh(t.standardised(x, filter{3, tt.out, 1, true}))), classes)
+		}
+		checkArchitecture(t, a, n, Input{tt.height, tt.width, 2, 3})
+	}
+}
+
 // checkArchitecture compares gradients with one view and with several, at once
 // and one after the other.
 func checkArchitecture(t *testing.T, a architecture, n network, in Input) {

@@ -26,6 +26,7 @@ type machine struct {
 	stride int       // floats of one example's
 
 	forwardFloats, backwardFloats         int64 // what either tape keeps in memory
+	scratch                               int64 // and what it uses as it runs
 	forwardMultiplies, backwardMultiplies int64 // what either tape computes, for an image
 
 	pixels []float32 // one image as the data set gives it
@@ -71,6 +72,7 @@ func (m *machine) place(grads G.Nodes) {
 func (m *machine) compile(g *Graph) (err error) {
 	short, whole := G.Nodes{g.Loss}, append(G.Nodes{g.Loss}, g.Grads...)
 	m.forwardFloats, m.backwardFloats = op.Floats(short), op.Floats(whole)
+	m.scratch = op.Scratch(whole)
 	m.forwardMultiplies, m.backwardMultiplies = op.Multiplies(short), op.Multiplies(whole)
 	if m.forward, err = tape(g.Images, short); err != nil {
 		return err

@@ -23,10 +23,21 @@ type Group struct {
 	Active          int  // examples of this run; ≤ Examples
 	Outer           bool // each example has one image in all, so that dense layers leave their gradients as [Outer]
 	Add             bool // whether gradients are added to those of the last run
+
+	room []float32 // see scratchFor
 }
 
 // Images is the number of images of this run.
 func (g *Group) Images() int { return g.Active * g.Views }
+
+// scratchFor is the numbers that o may use while it runs. All operations share
+// them, so that they stay in the cache.
+func (g *Group) scratchFor(o *operation) []float32 {
+	if len(g.room) < o.scratch {
+		g.room = kernel.Alloc(o.scratch)
+	}
+	return g.room[:o.scratch]
+}
 
 func (g *Group) capacity() int { return g.Examples * g.Views }
 
@@ -139,8 +150,15 @@ func Floats(outputs G.Nodes) (n int64) {
 	return n
 }
 
+// Scratch is how many numbers more the operations among them use as they run.
+func Scratch(outputs G.Nodes) (n int64) {
+	eachOperation(outputs, func(o *operation) { n = max(n, int64(o.scratch)) })
+	return n
+}
+
 // Multiplies is how many multiply-adds of matrix products it takes to compute
-// the given nodes for one image; the rest is small beside them.
+// the given nodes for one image, if convolutions are computed as they are
+// defined; the rest is small beside them.
 func Multiplies(outputs G.Nodes) (n int64) {
 	eachOperation(outputs, func(o *operation) { n += o.multiplies })
 	return n

@@ -78,6 +78,7 @@ func (b *Builder) convolve(name string, x *G.Node, out, groups int, w Window, pa
 	per := in.channels / groups
 	f := &filters{height: w.Size, width: w.Size, in: per, out: out, lanes: in.lanes, turn: !in.outside}
 	c := &conv{name: name, group: b.Group, filters: f, groups: groups, stride: w.Stride, ys: ys, xs: xs}
+	f.winograd = c.winogradFits()
 	in.border(ys.before, xs.before, ys.after, xs.after)
 
 	fan := w.Size * w.Size
@@ -97,6 +98,19 @@ func (b *Builder) bias(name string, n int) *G.Node { return b.perChannel(name+"/
 func (c *conv) forward(b *Builder) *operation {
 	m := image{channels: c.out, height: c.ys.out, width: c.xs.out, lanes: kernel.Lanes}
 	o := &operation{layer: c.name, kind: "convolution", what: c.describe(Convolution), out: newImages(c.group.capacity(), m), multiplies: c.multiplies()}
+	if c.winograd {
+		w := newCorrelation(c.group, c.inBlocks(), c.outBlocks(), &o.out.image)
+		o.scratch = w.scratch()
+		o.do = func(in []*Value) { w.run(in[0], o.out, in[1].spectrum, in[2].mem, c.group.scratchFor(o)) }
+	} else {
+		c.forwardDirect(o)
+	}
+	o.wrt = []bool{c.turn, true, true}
+	o.derive = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) { return c.derive(b, in, grad) }
+	return o
+}
+
+func (c *conv) forwardDirect(o *operation) {
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		x := in[0]
@@ -123,9 +137,6 @@ func (c *conv) forward(b *Builder) *operation {
 			}
 		})
 	}
-	o.wrt = []bool{c.turn, true, true}
-	o.derive = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) { return c.derive(b, in, grad) }
-	return o
 }
 
 // forwardImage computes one or two blocks of channels of image i.

@@ -17,6 +17,22 @@ func gradOf(g *Group, replica *Value) *Value {
 //	dw[ky][kx][ci][co] = Σ_views Σ_(y,x) x[s·y+ky][s·x+kx][ci] · dy[y][x][co]
 func (c *conv) weightGrad(w *Value) *operation {
 	o := &operation{layer: c.name, kind: "weightGrad", what: c.describe(ConvolutionWeightGrad), out: gradOf(c.group, w), multiplies: c.multiplies()}
+	if c.winograd {
+		m := image{height: c.ys.out, width: c.xs.out}
+		w := c.newWeightCorrelation(&m)
+		o.scratch = w.scratch()
+		o.do = func(in []*Value) {
+			for e := range c.group.Active {
+				w.run(in[0], in[1], e, o.out.of(e), c.group.scratchFor(o))
+			}
+		}
+	} else {
+		c.weightGradDirect(o)
+	}
+	return o
+}
+
+func (c *conv) weightGradDirect(o *operation) {
 	var t kernel.Tile
 	o.plan = func(in []*Value) {
 		x, dy := in[0], in[1]
@@ -38,7 +54,6 @@ func (c *conv) weightGrad(w *Value) *operation {
 			})
 		}
 	}
-	return o
 }
 
 // weightGradBlocks computes one or two blocks of outputs for the example whose
@@ -139,6 +154,12 @@ func (c *conv) inputGrad(x, dy *Value) *operation {
 	top, bottom := c.ys.margin(c.filters.height, c.stride)
 	left, right := c.xs.margin(c.filters.width, c.stride)
 	dy.border(top, left, bottom, right)
+	if c.winograd {
+		w := newCorrelation(c.group, c.outBlocks(), c.inBlocks(), &o.out.image)
+		o.scratch = w.scratch()
+		o.do = func(in []*Value) { w.run(in[0], o.out, in[1].turnedSpectrum, nil, c.group.scratchFor(o)) }
+		return o
+	}
 	var phases []phase
 	o.plan = func(in []*Value) { phases = c.phases(in[0]) }
 	o.do = func(in []*Value) {

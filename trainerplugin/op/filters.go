@@ -12,6 +12,7 @@ type filters struct {
 	height, width, in, out int
 	lanes                  int // of the input
 	turn                   bool
+	winograd               bool
 }
 
 func (f *filters) inBlocks() int  { return (f.in + f.lanes - 1) / f.lanes }
@@ -35,6 +36,17 @@ func (f *filters) turnedAt(o, y, x int) int {
 func (f *filters) turnedBlock() int { return f.turnedAt(f.outBlocks(), 0, 0) }
 
 func (f *filters) packed() int { return f.at(f.outBlocks(), 0, 0) }
+
+func (f *filters) held() int {
+	n := f.packed()
+	if f.turn {
+		n += f.inBlocks() * f.turnedBlock()
+	}
+	if f.winograd {
+		n += 2 * kernel.WinogradProducts * f.spectrumPlane()
+	}
+	return n
+}
 
 // A stretch is weights from one input to neighbouring outputs: n of them, from
 // output out on. They are neighbours in the flat vector and in the packed form,
@@ -81,6 +93,7 @@ func (f *filters) put(v *Value, s stretch, w []float32) {
 func (f *filters) pack(v *Value, flat []float32) {
 	f.prepare(v)
 	f.each(func(s stretch) { f.put(v, s, flat[s.flat:][:s.n]) })
+	f.transform(v)
 }
 
 func (f *filters) normSq(_ *Value, g []float32) float64 { return kernel.SumSquares(g) }
@@ -100,6 +113,8 @@ type channelwise int
 func (n channelwise) packed() int {
 	return (int(n) + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes
 }
+
+func (n channelwise) held() int { return n.packed() }
 
 func (n channelwise) pack(v *Value, flat []float32) { copy(v.mem, flat[:n]) }
 

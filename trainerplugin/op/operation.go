@@ -32,6 +32,8 @@ type operation struct {
 
 	multiplies int64 // multiply-adds of a matrix product, for one image
 
+	scratch int // numbers that do uses besides its result; see Group.scratchFor
+
 	unstored bool     // the result takes no memory: it is another's, or never computed
 	in       []*Value // reused by Do
 }

@@ -44,8 +44,10 @@ type Param struct {
 // the graph holds a function of the weights, it also knows that function's
 // Jacobian, which is the same for every example.
 type layout interface {
-	// packed is the number of floats of one packed parameter.
+	// packed is the number of floats of one packed parameter, and held of all
+	// forms of it that the graph reads.
 	packed() int
+	held() int
 	// pack lays out flat weights in v.
 	pack(v *Value, flat []float32)
 	// normSq is the squared norm, over the flat weights, of the gradient
@@ -69,6 +71,9 @@ func (p *Param) Size() int {
 
 // Packed is the number of floats of one example's gradient.
 func (p *Param) Packed() int { return p.packed() }
+
+// Held is the number of floats of p in all forms that graphs read.
+func (p *Param) Held() int { return p.held() }
 
 // NewValue makes a packed parameter, for any number of graphs to read. It has
 // no memory until it is filled.
@@ -115,7 +120,7 @@ func (b *Builder) replicate(p *Param, n *G.Node) (*G.Node, error) {
 	shape := append(tensor.Shape{b.Group.Examples}, p.shape...)
 	o := &operation{layer: p.Tensors[0].Name, kind: "replicate", what: Description{Kind: Replicate}, unstored: true, wrt: []bool{true}}
 	o.out = newArray(shape, 1, p.packed())
-	o.do = func(in []*Value) { o.out.mem, o.out.turned = in[0].mem, in[0].turned }
+	o.do = func(in []*Value) { o.out.mem, o.out.filterForms = in[0].mem, in[0].filterForms }
 	o.derive = func(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		sum, err := b.sumExamples(p, grad)
 		return G.Nodes{sum}, err

@@ -53,6 +53,8 @@ func standardisedFilters(f *filters, weights Tensor) *Param {
 // fan is the number of weights of one filter.
 func (s *standardised) fan() int { return s.height * s.width * s.in }
 
+func (s *standardised) held() int { return s.filters.held() + s.packed() }
+
 func (s *standardised) pack(v *Value, flat []float32) {
 	w, gain := flat[:s.fan()*s.out], flat[s.fan()*s.out:]
 	s.measure(w, gain)
@@ -70,6 +72,7 @@ func (s *standardised) pack(v *Value, flat []float32) {
 		}
 		s.put(v, t, scaled[:t.n])
 	})
+	s.transform(v)
 }
 
 // measure takes each filter's mean and variance, in two passes.
@@ -102,16 +105,17 @@ type filterSums struct{ g, square, unit float64 }
 // sums returns those of each filter.
 func (s *standardised) sums(g []float32) []filterSums {
 	out := make([]filterSums, s.outBlocks()*kernel.Lanes)
+	var v [3]kernel.Vector
 	for o := range s.outBlocks() {
 		// Float32 sums stay short: one row of the filter.
 		for at := s.at(o, 0, 0); at < s.at(o+1, 0, 0); at += s.run() {
-			var sum, square, unit kernel.Vector
-			kernel.FilterSums(&sum, &square, &unit, g[at:at+s.run()], s.unit[at:at+s.run()])
+			clear(v[:])
+			kernel.FilterSums(&v[0], &v[1], &v[2], g[at:at+s.run()], s.unit[at:at+s.run()])
 			for l := range kernel.Lanes {
 				f := &out[o*kernel.Lanes+l]
-				f.g += float64(sum[l])
-				f.square += float64(square[l])
-				f.unit += float64(unit[l])
+				f.g += float64(v[0][l])
+				f.square += float64(v[1][l])
+				f.unit += float64(v[2][l])
 			}
 		}
 	}

@@ -21,9 +21,9 @@ import (
 // of fewer than kernel.Lanes channels that come from outside have as many
 // lanes as channels, and no empty ones.
 type Value struct {
-	mem    []float32 // nil until the graph first runs
-	turned []float32 // of filters: the same weights as the data gradient reads them
-	outer  *Outer    // in place of mem, for the gradient of a dense layer
+	mem   []float32 // nil until the graph first runs
+	outer *Outer    // in place of mem, for the gradient of a dense layer
+	filterForms
 
 	shape  tensor.Shape
 	count  int // images, or examples, or 1 for a parameter
@@ -32,6 +32,13 @@ type Value struct {
 
 	image
 	outside bool // nobody asks for its gradient
+}
+
+// filterForms is the weights of filters once more, as other kernels than the
+// plain forward one read them.
+type filterForms struct {
+	turned                   []float32 // for the gradient of the input
+	spectrum, turnedSpectrum spectrum  // both, for Winograd's convolution
 }
 
 // image is the geometry of one image.
