@@ -162,11 +162,11 @@ func TestTrainsWithEveryClipping(t *testing.T) {
 
 func TestClippedShare(t *testing.T) {
 	stats := GradStats{Norms: []float64{0.5, 3, 3, 0.1}, Losses: make([]float64, 4)}
-	if got := measure(stats, Clipping{sweep.Flat, 1}).ClippedShare; got != 0.5 {
+	if got := sumUp(stats, Clipping{sweep.Flat, 1}).progress(len(stats.Norms)).ClippedShare; got != 0.5 {
 		t.Errorf("flat: share %v, want 0.5", got)
 	}
 	stats.Clipped = []bool{true, true, true, false}
-	if got := measure(stats, Clipping{sweep.PerLayer, 1}).ClippedShare; got != 0.75 {
+	if got := sumUp(stats, Clipping{sweep.PerLayer, 1}).progress(len(stats.Norms)).ClippedShare; got != 0.75 {
 		t.Errorf("per-layer: share %v, want 0.75", got)
 	}
 }

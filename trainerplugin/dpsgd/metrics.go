@@ -7,31 +7,36 @@ import (
 	"sweep/trainerplugin"
 )
 
-// measure turns what an engine saw of a batch into the numbers people watch.
-// They come from private data and no noise is added to them: no epsilon covers
-// their publication.
-//
-// Losses that are not finite belong to gradients that count as zero, and are
-// left out of the mean; so are such gradients' norms.
-func measure(stats GradStats, c Clipping) trainerplugin.Progress {
-	p := trainerplugin.Progress{BatchSize: len(stats.Norms)}
-	var losses, norms float64
-	finite, clipped := 0, 0
+// sumUp adds up what an engine saw of a batch. Losses that are not finite belong
+// to gradients that count as zero, and are left out; so are such gradients'
+// norms.
+func sumUp(stats GradStats, c Clipping) StepSums {
+	s := StepSums{NonFinite: stats.NonFinite}
 	for i, norm := range stats.Norms {
-		norms += norm
-		p.GradNormMax = max(p.GradNormMax, norm)
+		s.NormSum += norm
+		s.NormMax = max(s.NormMax, norm)
 		if stats.Clipped == nil && c.Clipped([]float64{norm}) || stats.Clipped != nil && stats.Clipped[i] {
-			clipped++
+			s.Clipped++
 		}
 		if loss := stats.Losses[i]; !math.IsNaN(loss) && !math.IsInf(loss, 0) {
-			losses += loss
-			finite++
+			s.LossSum += loss
+			s.FiniteLosses++
 		}
 	}
-	p.Loss = ratio(losses, finite)
-	p.GradNormMean = ratio(norms, len(stats.Norms)-stats.NonFinite)
-	p.ClippedShare = ratio(float64(clipped), len(stats.Norms))
-	return p
+	return s
+}
+
+// progress turns sums over n examples into the numbers people watch. They come
+// from private data and no noise is added to them: no epsilon covers their
+// publication.
+func (s StepSums) progress(n int) trainerplugin.Progress {
+	return trainerplugin.Progress{
+		BatchSize:    n,
+		Loss:         ratio(s.LossSum, s.FiniteLosses),
+		GradNormMean: ratio(s.NormSum, n-s.NonFinite),
+		GradNormMax:  s.NormMax,
+		ClippedShare: ratio(float64(s.Clipped), n),
+	}
 }
 
 // ratio is sum/n, or 0 where there is nothing to divide by.
@@ -42,18 +47,12 @@ func ratio(sum float64, n int) float64 {
 	return sum / float64(n)
 }
 
-// signalToNoise is ‖clipped sum‖₂ over σ·√P, near enough the expected norm of
-// noise in P dimensions, which it exceeds by a factor of 1 + 1/(4P). It is finite
-// however small the noise is.
-func signalToNoise(sum []float32, noise float64) float64 {
-	if noise == 0 {
-		return 0
+// squares is ‖x‖².
+func squares(x []float32) (sum float64) {
+	for _, v := range x {
+		sum += float64(v) * float64(v)
 	}
-	var squares float64
-	for _, x := range sum {
-		squares += float64(x) * float64(x)
-	}
-	return min(math.Sqrt(squares/float64(len(sum)))/noise, math.MaxFloat64)
+	return sum
 }
 
 // A pace is how fast an attempt has been.

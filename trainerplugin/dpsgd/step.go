@@ -13,6 +13,9 @@ import (
 func (l *loop) update(ctx context.Context) (trainerplugin.Progress, error) {
 	p, t := l.job.Params, l.step+1
 	members := poissonBatch(p.Data.Train, p.Batch, newGenerator(l.secret.key(forSampling, t)).words())
+	if l.device != nil {
+		return l.updateOn(ctx, t, members)
+	}
 	batch := Batch{Len: len(members), Views: max(1, p.AugMult), View: func(i, k int, img []float32) int {
 		return l.data.View(t, members[i], k, img)
 	}}
@@ -22,18 +25,23 @@ func (l *loop) update(ctx context.Context) (trainerplugin.Progress, error) {
 	if err != nil {
 		return trainerplugin.Progress{}, fmt.Errorf("step %d: %w", t, err)
 	}
-	m := measure(stats, c)
+	m := sumUp(stats, c).progress(batch.Len)
 	u := newUpdate(p, t, l.job.Threads)
-	m.Step, m.LearnRate, m.SignalToNoise = t, u.learnRate, signalToNoise(l.sum, u.noise)
+	m.Step, m.LearnRate, m.SignalToNoise = t, u.learnRate, noiseRatio(squares(l.sum), len(l.sum), u.noise)
 	if !u.apply(l.sum, l.state, newGenerator(l.secret.key(forNoise, t))) {
 		return m, fmt.Errorf("%w: step %d: %s", trainerplugin.ErrDiverged, t, firstNonFinite(l.engine.Tensors(), l.weights))
 	}
-	l.step = t
-	l.nonFinite += int64(stats.NonFinite)
-	l.pace.steps++
-	l.pace.views += batch.Len * batch.Views
+	l.count(t, batch.Len, stats.NonFinite)
 	m.NonFinite = l.nonFinite
 	return m, nil
+}
+
+// count notes that step t is made, over a batch of the given size.
+func (l *loop) count(t, batch, nonFinite int) {
+	l.step = t
+	l.nonFinite += int64(nonFinite)
+	l.pace.steps++
+	l.pace.views += batch * max(1, l.job.Params.AugMult)
 }
 
 // clippedSum adds the batch's clipped gradients to l.sum, which is zero.
@@ -60,6 +68,9 @@ func firstNonFinite(tensors []Tensor, weights []float32) string {
 // evaluate measures both sets of weights on the held-out examples and reports it.
 func (l *loop) evaluate(ctx context.Context) (trainerplugin.Evaluation, error) {
 	held := l.data.Held
+	if err := l.fetch(); err != nil {
+		return trainerplugin.Evaluation{}, err
+	}
 	ev := trainerplugin.Evaluation{Step: l.step, Split: l.job.Params.EvaluatedOn(), Examples: held.Len}
 	last, err := l.engine.Evaluate(ctx, l.weights, held)
 	if err != nil {

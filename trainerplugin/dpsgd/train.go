@@ -71,6 +71,7 @@ func train(ctx context.Context, j trainerplugin.Job, e Engine, d Data, report fu
 		return sweep.Outcome{}, fmt.Errorf("%w: the %s split has no examples to measure accuracy on", trainerplugin.ErrRefused, j.Params.EvaluatedOn())
 	}
 	l := &loop{job: j, engine: e, data: d, report: report, pace: pace{start: time.Now()}}
+	l.device, _ = e.(Stepper)
 	if err := l.open(); err != nil {
 		return sweep.Outcome{}, err
 	}
@@ -89,10 +90,12 @@ func train(ctx context.Context, j trainerplugin.Job, e Engine, d Data, report fu
 type loop struct {
 	job    trainerplugin.Job
 	engine Engine
+	device Stepper // engine, if it is one that keeps the state
 	data   Data
 	report func(trainerplugin.Event) error
 
 	*state
+	stale    bool      // whether the device has made updates that state does not have
 	sum      []float32 // the clipped sum of the step at hand
 	store    *store
 	pace     pace
@@ -124,11 +127,15 @@ func (l *loop) open() error {
 	if err := checkLayout(tensors, len(l.weights)); err != nil {
 		return err
 	}
-	if found != nil && found.program != l.data.Program {
+	if found != nil && (found.program != l.data.Program || l.device != nil) {
 		notes = append(notes, l.changeProgram())
 	}
 	l.program = l.data.Program
-	l.sum = make([]float32, len(l.weights))
+	if l.device == nil {
+		l.sum = make([]float32, len(l.weights))
+	} else if err := l.device.Load(State{l.weights, l.ema, l.moments}); err != nil {
+		return err
+	}
 	l.before, l.saved = l.seconds, time.Now()
 	if err := l.report(trainerplugin.Started{Step: l.step, NoiseID: l.secret.noiseID(), Checkpoint: file}); err != nil {
 		return err
@@ -145,12 +152,15 @@ func (l *loop) open() error {
 	return nil
 }
 
-// changeProgram takes up a checkpoint that another version or other kernels
-// wrote. What that program did after it cannot be repeated to the bit: the same
-// noise on other sums would tell their difference, so the steps from here on
-// get a new secret, and are charged as what they are.
+// changeProgram takes up a checkpoint that another version, other kernels or a
+// [Stepper] wrote. What that program did after it cannot be repeated to the bit:
+// the same noise on other sums would tell their difference, so the steps from
+// here on get a new secret, and are charged as what they are.
 func (l *loop) changeProgram() trainerplugin.Note {
 	text := fmt.Sprintf("its checkpoint was written by %q and goes on by %q", l.program, l.data.Program)
+	if l.program == l.data.Program {
+		text = "it goes on on a device, which may round otherwise than before"
+	}
 	if l.job.Params.NoiseFrom == sweep.Secure {
 		l.secret = newSecret(l.job.Params)
 		text += ", with fresh noise that is charged"
@@ -240,6 +250,9 @@ func (l *loop) checkpoint() error {
 }
 
 func (l *loop) save() (trainerplugin.Checkpoint, error) {
+	if err := l.fetch(); err != nil {
+		return trainerplugin.Checkpoint{}, err
+	}
 	l.seconds = l.before + l.pace.seconds()
 	l.saved = time.Now()
 	return l.store.save(l.state)
