@@ -47,7 +47,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	app.Commands = []*cli.Command{
 		startCommand, planCommand, statusCommand, listCommand, trialsCommand, frontierCommand, queryCommand, waitCommand,
 		pauseCommand, resumeCommand, stopCommand, cancelCommand,
-		workerCommand, serverCommand, accountCommand, recountCommand, auditCommand, dataCommand, trainersCommand, recipesCommand, schemaCommand, doctorCommand, versionCommand,
+		workerCommand, serverCommand, accountCommand, recountCommand, verifyCommand, auditCommand, dataCommand, trainersCommand, recipesCommand, schemaCommand, doctorCommand, versionCommand,
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = usageError

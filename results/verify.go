@@ -1,0 +1,282 @@
+package results
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"sweep"
+	"sweep/privacy"
+)
+
+// A Finding is a disagreement within the record: what is written somewhere is
+// not what follows from the facts.
+type Finding struct {
+	Where string `json:"where"` // "trial 3f…", "sweep …", "file"
+	What  string `json:"what"`
+}
+
+// Verified counts what was looked at.
+type Verified struct {
+	Sweeps int `json:"sweeps"`
+	Trials int `json:"trials"`
+	Prices int `json:"prices"` // epsilons computed again
+}
+
+// An Identify says which sweep a file's text is of.
+type Identify func(text string) (sweep.SweepID, error)
+
+// verifier goes through one snapshot of the record.
+type verifier struct {
+	tx       *sql.Tx
+	prices   priceList
+	identify Identify
+	found    func(Finding)
+	seen     Verified
+}
+
+// Verify derives all that can be derived from the record's facts again and tells
+// found of every disagreement: names of trials from their parameters and of
+// sweeps from their files' text, columns from parameters, states from outcomes,
+// privacy events and the ledger from attempts, and every epsilon from its event.
+// It also has SQLite check the file itself. An epsilon of an older edition of
+// its accountant is asked anew, and no disagreement unless the new one is
+// higher. It writes nothing. found is called from this goroutine.
+func (r *Reader) Verify(ctx context.Context, identify Identify, found func(Finding)) (Verified, error) {
+	tx, err := r.db.BeginTx(ctx, nil) // one snapshot
+	if err != nil {
+		return Verified{}, fmt.Errorf("verify: %w", explain(err))
+	}
+	defer tx.Rollback()
+	v := &verifier{tx: tx, prices: priceList{}, identify: identify, found: found}
+	for _, step := range []func(context.Context) error{v.file, v.sweeps, v.trials} {
+		if err := step(ctx); err != nil {
+			return v.seen, fmt.Errorf("verify: %w", explain(err))
+		}
+	}
+	return v.seen, nil
+}
+
+func (v *verifier) complain(where, format string, args ...any) {
+	v.found(Finding{where, fmt.Sprintf(format, args...)})
+}
+
+// file has SQLite look at every page, and for rows that refer to nothing.
+func (v *verifier) file(ctx context.Context) error {
+	problems, err := gather(ctx, v.tx, func(rows *sql.Rows) (text string, err error) { return text, rows.Scan(&text) }, `PRAGMA integrity_check(20)`)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		if p != "ok" {
+			v.complain("file", "%s", p)
+		}
+	}
+	strays, err := gather(ctx, v.tx, func(rows *sql.Rows) (text string, err error) {
+		var table, parent string
+		var row sql.Null[int64]
+		err = rows.Scan(&table, &row, &parent, new(any))
+		return fmt.Sprintf("row %d of %s refers to a row of %s that is not there", row.V, table, parent), err
+	}, `PRAGMA foreign_key_check`)
+	for _, s := range strays {
+		v.complain("file", "%s", s)
+	}
+	return err
+}
+
+func (v *verifier) sweeps(ctx context.Context) error {
+	type first struct {
+		id   sweep.SweepID
+		text string
+	}
+	all, err := gather(ctx, v.tx, func(rows *sql.Rows) (f first, err error) { return f, rows.Scan(&f.id, &f.text) },
+		`SELECT s.id, r.text FROM sweeps s JOIN revisions r ON r.sweep = s.key AND r.number = 1 ORDER BY s.key`)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		v.seen.Sweeps++
+		switch id, err := v.identify(f.text); {
+		case err != nil:
+			v.complain("sweep "+string(f.id), "its first file cannot be read any more: %v", err)
+		case id != f.id:
+			v.complain("sweep "+string(f.id), "its first file is that of %s", id)
+		}
+	}
+	return nil
+}
+
+func (v *verifier) trials(ctx context.Context) error {
+	keys, err := gather(ctx, v.tx, func(rows *sql.Rows) (key int64, err error) { return key, rows.Scan(&key) }, `SELECT key FROM trials ORDER BY key`)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		v.seen.Trials++
+		if err := v.trial(ctx, key); err != nil {
+			return fmt.Errorf("trial %d: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// columns are a trial's parameters as its row has them beside their JSON form.
+type columns struct {
+	id, point, state, params, data, model, augment, noise, trainer string
+	train, validation, batch, augmult, steps, attempt              int
+	clip, sigma, rate, ema                                         float64
+	seed                                                           int64
+}
+
+func (v *verifier) trial(ctx context.Context, key int64) error {
+	var c columns
+	if err := v.tx.QueryRowContext(ctx, `
+		SELECT id, point, state, params, data, model, augment, noise, trainer, train_examples, validation_examples, batch_size, augmult, steps, attempt,
+			clip_norm, noise_multiplier, learning_rate, ema, seed FROM trials WHERE key = ?`, key,
+	).Scan(&c.id, &c.point, &c.state, &c.params, &c.data, &c.model, &c.augment, &c.noise, &c.trainer, &c.train, &c.validation, &c.batch, &c.augmult, &c.steps,
+		&c.attempt, &c.clip, &c.sigma, &c.rate, &c.ema, &c.seed); err != nil {
+		return err
+	}
+	where := "trial " + c.id
+	var p sweep.Params
+	if err := json.Unmarshal([]byte(c.params), &p); err != nil {
+		v.complain(where, "its params are no JSON: %v", err)
+		return nil
+	}
+	v.names(where, c, p)
+	if err := v.outcome(ctx, key, where, c, p); err != nil {
+		return err
+	}
+	if c.state == string(sweep.Running) {
+		return nil // what its attempt does is counted when it ends
+	}
+	return v.cost(ctx, key, where)
+}
+
+// names compares the row with what its params say.
+func (v *verifier) names(where string, c columns, p sweep.Params) {
+	if id := p.ID(); string(id) != c.id {
+		v.complain(where, "its params are those of trial %s", id)
+	}
+	if point := p.Point(); string(point) != c.point {
+		v.complain(where, "its params are of point %s, and its row says %s", point, c.point)
+	}
+	should := columns{
+		id: c.id, point: c.point, state: c.state, params: c.params, attempt: c.attempt,
+		data: p.Data.Name, model: p.Model, augment: string(p.Augment), noise: string(p.NoiseFrom), trainer: p.Trainer,
+		train: p.Data.Train, validation: p.Data.Validation, batch: p.Batch, augmult: p.AugMult, steps: p.Steps,
+		clip: p.Clip, sigma: p.Noise, rate: p.LearnRate, ema: p.EMA, seed: int64(p.Seed),
+	}
+	if c != should {
+		v.complain(where, "its columns do not say what its params say: %+v, and by params %+v", c, should)
+	}
+}
+
+// outcome holds the trial's state against what came of its attempts.
+func (v *verifier) outcome(ctx context.Context, key int64, where string, c columns, p sweep.Params) error {
+	var outcomes, newest, open int
+	var steps sql.Null[int]
+	var ended sql.Null[bool]
+	err := v.tx.QueryRowContext(ctx, `
+		SELECT (SELECT count(*) FROM outcomes WHERE trial = ?1), (SELECT steps FROM outcomes WHERE trial = ?1),
+			(SELECT a.ended IS NOT NULL AND a.failure IS NULL FROM outcomes o JOIN attempts a ON a.trial = o.trial AND a.number = o.attempt WHERE o.trial = ?1),
+			(SELECT coalesce(max(number), 0) FROM attempts WHERE trial = ?1), (SELECT count(*) FROM attempts WHERE trial = ?1 AND ended IS NULL)`, key,
+	).Scan(&outcomes, &steps, &ended, &newest, &open)
+	if err != nil {
+		return err
+	}
+	completed := c.state == string(sweep.Completed)
+	switch {
+	case completed != (outcomes == 1):
+		v.complain(where, "it is %s, and has %d outcomes", c.state, outcomes)
+	case completed && steps.V != p.Steps:
+		v.complain(where, "it is completed after %d steps of %d", steps.V, p.Steps)
+	case completed && !ended.V:
+		v.complain(where, "the attempt that its outcome is of is not there, has not ended, or failed")
+	}
+	if newest != c.attempt {
+		v.complain(where, "its newest attempt is number %d, and its row says %d", newest, c.attempt)
+	}
+	if c.state != string(sweep.Running) && open > 0 {
+		v.complain(where, "it is %s, and %d attempts have not ended", c.state, open)
+	}
+	return nil
+}
+
+// cost derives the trial's event and its prices again.
+func (v *verifier) cost(ctx context.Context, key int64, where string) error {
+	event, repeated, err := eventOf(ctx, v.tx, key)
+	if err != nil {
+		return err
+	}
+	var steps, again sql.Null[int]
+	var text sql.Null[string]
+	err = v.tx.QueryRowContext(ctx, `SELECT e.steps, e.repeated, e.event FROM trials t LEFT JOIN privacy_events e ON e.trial = t.key WHERE t.key = ?`, key).
+		Scan(&steps, &again, &text)
+	if err != nil {
+		return err
+	}
+	if event.Steps == 0 && !text.Valid {
+		return nil
+	}
+	should, err := privacy.MarshalEvent(event)
+	if err != nil {
+		return err
+	}
+	if text.V != string(should) || steps.V != event.Steps || again.V != repeated {
+		v.complain(where, "its attempts made %s, %d of them again; recorded is %s, %d again: `sweep recount` writes it anew", should, repeated, text.V, again.V)
+	}
+	if err := v.ledger(ctx, key, where); err != nil {
+		return err
+	}
+	return v.priced(ctx, key, where, string(should))
+}
+
+func (v *verifier) ledger(ctx context.Context, key int64, where string) error {
+	e, err := readEntry(ctx, v.tx, key)
+	if err != nil || e.sealed {
+		return err
+	}
+	spent := e.spent
+	e.spent = 0
+	if made, _ := e.charged(); made > spent {
+		v.complain(where, "its attempts made %d steps, and the ledger counts %d", made, spent)
+	}
+	return nil
+}
+
+// priced asks every accountant that priced the trial again.
+func (v *verifier) priced(ctx context.Context, key int64, where, event string) error {
+	type was struct {
+		question
+		price
+	}
+	all, err := gather(ctx, v.tx, func(rows *sql.Rows) (w was, err error) {
+		w.event = event
+		return w, rows.Scan(&w.delta, &w.accountant, &w.version, &w.epsilon)
+	}, `SELECT delta, accountant, version, epsilon FROM costs WHERE trial = ?`, key)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		now, err := v.prices.of(w.question)
+		v.seen.Prices++
+		switch {
+		case err != nil:
+			v.complain(where, "%s has no answer any more, and %v is recorded: %v", w.accountant, w.epsilon, err)
+		case now.version == w.version && !same(now.epsilon, w.epsilon), now.version != w.version && now.epsilon > w.epsilon*(1+1e-9):
+			v.complain(where, "epsilon is %v by %s, and recorded is %v by %s: `sweep recount` writes it anew", now.epsilon, now.version, w.epsilon, w.version)
+		}
+	}
+	return nil
+}
+
+// same allows for another processor's rounding.
+func same(a, b float64) bool {
+	return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
+}
