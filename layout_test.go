@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	"sweep/trainerplugin/canary": {"sweep", "sweep/privacy", "sweep/privacy/audit", "sweep/trainerplugin", "sweep/trainerplugin/dataset",
 		"sweep/trainerplugin/dpsgd", "sweep/trainerplugin/model"},
 	"sweep/workflows":             {"sweep", "sweep/trainerplugin", "sweep/workflows/checkpoints", "sweep/workflows/spool"},
+	"sweep/workflows/bench":       {"sweep/trainerplugin", "sweep/trainerplugin/trainertest"},
 	"sweep/workflows/checkpoints": {"sweep"},
 	"sweep/workflows/spool":       {"sweep", "sweep/trainerplugin"},
 	"sweep/workflows/devserver":   {},

@@ -251,4 +251,9 @@ var runKeys = []def{
 		doc: "among sweeps that share workers, 1 is served first",
 		set: func(s *Sweep, v any) { s.Run.Priority = v.(int) },
 	},
+	{
+		name: "queue", kind: text, pattern: plainName, like: plainLike,
+		doc: "class of workers that train, as `sweep worker --queue` names it; without it, any that names none",
+		set: func(s *Sweep, v any) { s.Run.Queue = v.(string) },
+	},
 }

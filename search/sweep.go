@@ -78,6 +78,7 @@ type Run struct {
 	KeepWeights     bool          // leave each trial's averaged weights in its folder
 	TrialTimeout    time.Duration // an attempt is stopped after it; 0 is no limit
 	Priority        int           // 1 is served first, 5 last
+	Queue           string        // class of workers that train; "" is any that names none
 }
 
 // A place is where in the file something stands, from 1; columns count characters.

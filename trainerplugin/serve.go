@@ -52,7 +52,7 @@ func ServeGRPC(register func(grpc.ServiceRegistrar)) {
 	}
 	// Notify, not Ignore: an ignored signal stays ignored in programs that the
 	// trainer starts, and those may have to be terminated by it.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake,
 		Plugins:         plugin.PluginSet{PluginName: &grpcPlugin{register: register}},

@@ -35,7 +35,7 @@ func (s *shim) run() int {
 	}
 	// Batch systems signal all processes of a job; this one goes when its
 	// host says so.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	pid, err := s.start()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "sweep: start %s: %v\n", s.command[0], err)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
 
 	"sweep"
 )
@@ -92,40 +92,13 @@ func KnowsAttributes(ctx context.Context, c client.Client, namespace string) (bo
 	return true, nil
 }
 
-// NewSweepWorker returns a worker for workflows.
-func NewSweepWorker(c client.Client, identity string) worker.Worker {
-	w := worker.New(c, SweepQueue, worker.Options{
-		Identity:                 identity,
-		DeadlockDetectionTimeout: 10 * time.Second, // trainers may take all of the CPU for a while
+// Workers counts the processes that have lately asked the task queue for trials.
+func Workers(ctx context.Context, c client.Client, namespace, queue string) (int, error) {
+	d, err := c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: queue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
 	})
-	w.RegisterWorkflow(SweepWorkflow)
-	w.RegisterWorkflow(TrialWorkflow)
-	w.RegisterWorkflow(SubmitWorkflow)
-	return w
-}
-
-// NewRecordWorker returns a worker for the activities that write the record.
-func NewRecordWorker(c client.Client, identity, queue string, a *RecordActivities) worker.Worker {
-	w := worker.New(c, queue, worker.Options{
-		Identity:                           identity,
-		DisableWorkflowWorker:              true,
-		MaxConcurrentActivityExecutionSize: 1000, // each running sweep holds one for Collect
-		MaxConcurrentActivityTaskPollers:   4,
-		WorkerStopTimeout:                  5 * time.Second,
-	})
-	w.RegisterActivity(a)
-	return w
-}
-
-// NewTrainWorker returns a worker that trains up to atOnce trials at a time.
-// When it stops, trainers have grace to write a checkpoint.
-func NewTrainWorker(c client.Client, queue string, a *TrainActivities, atOnce int, grace time.Duration) worker.Worker {
-	w := worker.New(c, queue, worker.Options{
-		Identity:                           a.Worker,
-		DisableWorkflowWorker:              true,
-		MaxConcurrentActivityExecutionSize: atOnce,
-		WorkerStopTimeout:                  grace,
-	})
-	w.RegisterActivity(a)
-	return w
+	if err != nil {
+		return 0, fmt.Errorf("describe task queue %s: %w", queue, err)
+	}
+	return len(d.Pollers), nil
 }

@@ -3,66 +3,105 @@ package workflows
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 )
 
+// sharesPerGPU bounds the trials of a worker with GPUs that says no number:
+// those that share a GPU in parts, and those that want none.
+const sharesPerGPU = 8
+
 // Devices are what one worker has for training: GPUs, shared whole or in parts,
-// and CPU threads, divided evenly among the trials that run at once.
+// and CPU threads, divided evenly among the trials that run at once. All task
+// queues of the worker draw on them; see [slots].
 type Devices struct {
 	threads int // for each trial
+	atOnce  int // trials that may hold devices at the same time
 
 	mu      sync.Mutex
 	names   []string
 	free    []float64 // share of names[i] that is free; 0 to 1
+	held    int       // trials that have their devices
+	waiting int       // trials that wait for theirs
+	taken   int       // trials that came from a task queue and have not gone
 	changed chan struct{}
 }
 
 // NewDevices returns a worker's devices: gpus as CUDA_VISIBLE_DEVICES names
-// them (none on a CPU worker), and threads for each of the trials run at once.
-func NewDevices(gpus []string, threadsPerTrial int) *Devices {
+// them (none on a CPU worker), the number of trials that may run at once (0 is
+// as many as the GPUs have room for, or one without GPUs), and threads for each.
+func NewDevices(gpus []string, atOnce, threadsPerTrial int) *Devices {
 	free := make([]float64, len(gpus))
 	for i := range free {
 		free[i] = 1
 	}
-	return &Devices{threads: max(1, threadsPerTrial), names: gpus, free: free, changed: make(chan struct{})}
+	if atOnce <= 0 {
+		atOnce = max(1, sharesPerGPU*len(gpus))
+	}
+	return &Devices{threads: max(1, threadsPerTrial), atOnce: atOnce, names: gpus, free: free, changed: make(chan struct{})}
 }
 
 // Threads is how many CPU threads a trial may use.
 func (d *Devices) Threads() int { return d.threads }
 
+// InUse is how many trials have their devices, and how many wait for theirs.
+func (d *Devices) InUse() (held, waiting int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.held, d.waiting
+}
+
 // Acquire waits for need devices: a whole number of them, or a share of one
-// below 1. On a worker without GPUs it returns none at once. The caller calls
-// release when it is done.
+// below 1. On a worker without GPUs, or for a trial that needs none, it waits
+// for room alone and returns no names. The caller calls release when it is done.
 func (d *Devices) Acquire(ctx context.Context, need float64) (names []string, release func(), err error) {
-	if len(d.names) == 0 || need <= 0 {
-		return nil, func() {}, nil
+	if len(d.names) == 0 {
+		need = 0
 	}
-	if int(need+0.999) > len(d.names) {
-		return nil, nil, fmt.Errorf("the trial needs %g GPUs and this worker has %d", need, len(d.names))
+	if int(math.Ceil(need)) > len(d.names) {
+		return nil, nil, fmt.Errorf("the trial needs %g GPUs and this worker has %d; give the sweep a queue that larger workers serve (run: {queue: NAME})", need, len(d.names))
 	}
-	for {
-		d.mu.Lock()
-		taken, wait := d.take(need), d.changed
+	d.mu.Lock()
+	d.waiting++
+	defer func() {
+		d.waiting--
+		d.tell()
 		d.mu.Unlock()
-		if taken != nil {
+	}()
+	for {
+		if taken, ok := d.take(need); ok {
 			for _, i := range taken {
 				names = append(names, d.names[i])
 			}
+			d.held++
 			return names, sync.OnceFunc(func() { d.give(taken, min(need, 1)) }), nil
 		}
+		wait := d.changed
+		d.mu.Unlock()
 		select {
 		case <-wait:
+			err = nil
 		case <-ctx.Done():
-			return nil, nil, context.Cause(ctx)
+			err = context.Cause(ctx)
+		}
+		d.mu.Lock()
+		if err != nil {
+			return nil, nil, err
 		}
 	}
 }
 
-// take reserves devices and returns their indices, nil if too few are free. A
-// share goes to the fullest device that has room, so that whole ones stay whole.
-func (d *Devices) take(need float64) []int {
-	if need < 1 {
+// take reserves devices and returns their indices, or reports that too few are
+// free. A share goes to the fullest device that has room, so that whole ones
+// stay whole.
+func (d *Devices) take(need float64) (taken []int, ok bool) {
+	switch {
+	case d.held >= d.atOnce:
+		return nil, false
+	case need <= 0:
+		return nil, true
+	case need < 1:
 		best := -1
 		for i, f := range d.free {
 			if f >= need-1e-9 && (best < 0 || f < d.free[best]) {
@@ -70,10 +109,10 @@ func (d *Devices) take(need float64) []int {
 			}
 		}
 		if best < 0 {
-			return nil
+			return nil, false
 		}
 		d.free[best] -= need
-		return []int{best}
+		return []int{best}, true
 	}
 	var whole []int
 	for i, f := range d.free {
@@ -82,12 +121,12 @@ func (d *Devices) take(need float64) []int {
 		}
 	}
 	if len(whole) < int(need) {
-		return nil
+		return nil, false
 	}
 	for _, i := range whole {
 		d.free[i] = 0
 	}
-	return slices.Clip(whole)
+	return slices.Clip(whole), true
 }
 
 func (d *Devices) give(taken []int, share float64) {
@@ -96,6 +135,30 @@ func (d *Devices) give(taken []int, share float64) {
 	for _, i := range taken {
 		d.free[i] = min(1, d.free[i]+share)
 	}
+	d.held--
+	d.tell()
+}
+
+// room is how many more trials could begin now, if each needs no more than
+// what is free of one device. Those that wait, or are on their way here from a
+// task queue, come first.
+func (d *Devices) room() int {
+	room := d.atOnce - d.held
+	if len(d.names) > 0 {
+		open := 0
+		for _, f := range d.free {
+			if f > 1e-9 {
+				open++
+			}
+		}
+		room = min(room, open)
+	}
+	arriving := max(0, d.taken-d.held-d.waiting)
+	return room - d.waiting - arriving
+}
+
+// tell wakes all who wait for a change. The caller holds mu.
+func (d *Devices) tell() {
 	close(d.changed)
 	d.changed = make(chan struct{})
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestDevicesAreSharedAndReturned(t *testing.T) {
-	d := NewDevices([]string{"0", "1", "2"}, 4)
+	d := NewDevices([]string{"0", "1", "2"}, 0, 4)
 	take := func(need float64) ([]string, func()) {
 		t.Helper()
 		names, release, err := d.Acquire(t.Context(), need)
@@ -53,7 +53,7 @@ func TestDevicesAreSharedAndReturned(t *testing.T) {
 	if _, _, err := d.Acquire(t.Context(), 4); err == nil {
 		t.Error("four of three devices: no error")
 	}
-	if names, _, err := NewDevices(nil, 1).Acquire(t.Context(), 1); names != nil || err != nil {
+	if names, _, err := NewDevices(nil, 1, 1).Acquire(t.Context(), 1); names != nil || err != nil {
 		t.Errorf("on a worker without GPUs: %v, %v; want none at once", names, err)
 	}
 }

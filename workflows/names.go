@@ -19,8 +19,18 @@ import (
 // that holds the file may serve it; see [ResultsQueue].
 const (
 	SweepQueue = "sweep"       // workflows
-	TrainQueue = "sweep-train" // training, unless a sweep names another
+	TrainQueue = "sweep-train" // training, unless a sweep names a class of workers
 )
+
+// ClassQueue is the task queue of the workers of a resource class ("gpu",
+// "a100", …), which a sweep names as run.queue. The class "" is every sweep's
+// that names none.
+func ClassQueue(class string) string {
+	if class == "" {
+		return TrainQueue
+	}
+	return TrainQueue + "-" + class
+}
 
 // ResultsQueue is the task queue of the activities that write the named record.
 func ResultsQueue(record string) string { return "sweep-results-" + record }
@@ -74,6 +84,7 @@ type SweepInput struct {
 	Parallel     int // trials in flight; 1 to MaxParallel
 	Priority     int // 1, the most urgent, to 5; 0 is the server's default
 	Attributes   bool
+	Private      bool         // the server must not see hyper-parameters: payloads are encrypted, and names and search attributes say nothing
 	Spool        spool.Folder // where trials leave their files; workers must reach it under this name
 	Settings     Settings
 
@@ -102,6 +113,7 @@ type TrialInput struct {
 	TrainQueue   string
 	Priority     int
 	Attributes   bool
+	Private      bool
 	Spool        spool.Folder
 	Settings     Settings
 }
@@ -110,6 +122,9 @@ type TrialInput struct {
 // what varies stands before the trial's own name. It is ASCII: the server does
 // not find a workflow again whose name has Greek letters.
 func (in TrialInput) WorkflowID() string {
+	if in.Private {
+		return string(in.Sweep) + "/" + string(in.Candidate.Trial)
+	}
 	return string(in.Sweep) + "/" + asciiLabel(in.Candidate.Label) + "/" + string(in.Candidate.Trial)
 }
 

@@ -24,12 +24,21 @@ type pulse struct {
 	beat Beat
 }
 
+// A drain is how a worker that shuts down ends its attempts.
+type drain struct {
+	stopping <-chan struct{} // closed when the worker takes no more trials
+	finish   time.Duration   // from then on, for attempts to end by themselves
+	hurry    <-chan struct{} // closed when they shall not wait any longer
+}
+
 // keep sends heartbeats until ctx ends. It cancels the attempt when the server
 // asks for it or no longer knows it, when the server has not answered for as
-// long as it takes to call a worker lost, and when the worker shuts down.
-func (p *pulse) keep(ctx context.Context, cancel context.CancelCauseFunc, send func(context.Context, Beat) error, stopping <-chan struct{}) {
+// long as it takes to call a worker lost, and when the worker shuts down and the
+// attempt has not ended by itself in the time that the drain allows.
+func (p *pulse) keep(ctx context.Context, cancel context.CancelCauseFunc, send func(context.Context, Beat) error, d drain) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
+	var late <-chan time.Time
 	answered := time.Now()
 	for {
 		err := send(ctx, p.now())
@@ -43,7 +52,13 @@ func (p *pulse) keep(ctx context.Context, cancel context.CancelCauseFunc, send f
 		}
 		select {
 		case <-tick.C:
-		case <-stopping:
+		case <-d.stopping:
+			d.stopping = nil
+			late = time.After(d.finish)
+		case <-late:
+			cancel(errDraining)
+			return
+		case <-d.hurry:
 			cancel(errDraining)
 			return
 		case <-ctx.Done():

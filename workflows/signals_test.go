@@ -169,7 +169,7 @@ func TestPulseToleratesASlowServer(t *testing.T) {
 			go p.keep(ctx, cancel, func(context.Context, Beat) error {
 				defer func() { sent <- true }()
 				return c.answer
-			}, nil)
+			}, drain{})
 			<-sent
 			select {
 			case <-ctx.Done():

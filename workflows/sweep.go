@@ -184,7 +184,7 @@ func (s *sweepRun) fetch(ctx workflow.Context) error {
 func (s *sweepRun) trial(ctx workflow.Context, c sweep.Candidate) endedTrial {
 	in := TrialInput{
 		Sweep: s.in.Sweep, Candidate: c, ResultsQueue: s.in.ResultsQueue, TrainQueue: s.in.TrainQueue,
-		Priority: s.in.Priority, Attributes: s.in.Attributes, Spool: s.in.Spool, Settings: s.in.Settings,
+		Priority: s.in.Priority, Attributes: s.in.Attributes, Private: s.in.Private, Spool: s.in.Spool, Settings: s.in.Settings,
 	}
 	for {
 		ctx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{

@@ -195,7 +195,7 @@ func suite(t *testing.T, l *ledger, train func(context.Context, trainerplugin.Jo
 	l.spool = dir
 	env.RegisterActivity(&RecordActivities{Results: l, Spool: dir, Every: time.Millisecond})
 	env.RegisterActivity(&TrainActivities{
-		Devices: NewDevices(nil, 1), Worker: "w",
+		Devices: NewDevices(nil, 500, 1), Worker: "w",
 		Heart: func(context.Context, Beat) error { return l.heart() },
 		Launch: func(_ context.Context, _ Trainer, _ trainerplugin.Job, log io.Writer) (Launched, error) {
 			fmt.Fprintln(log, "hello from the trainer")

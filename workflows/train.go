@@ -55,6 +55,11 @@ type TrainActivities struct {
 	DataDir string
 	Worker  string // identity, for the record
 
+	// Finish is how long attempts go on when the worker shuts down, before they
+	// are told to write a checkpoint and end; a closed Hurry cuts it short.
+	Finish time.Duration
+	Hurry  <-chan struct{}
+
 	// Heart, if set, takes the place of heartbeats to the server.
 	Heart func(context.Context, Beat) error
 }
@@ -84,7 +89,7 @@ func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, 
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	p := &pulse{beat: Beat{Steps: in.Params.Steps}}
-	go p.keep(work, cancel, a.heart(ctx), activity.GetWorkerStopChannel(ctx))
+	go p.keep(work, cancel, a.heart(ctx), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
 	tell := teller(ctx)
 	done, err := a.run(work, in, func(e trainerplugin.Event) {
 		b := p.event(e)

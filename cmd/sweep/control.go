@@ -24,7 +24,7 @@ var (
 // signalCommand is a verb that tells a running sweep something.
 func signalCommand(name, usage, signal, told string) *cli.Command {
 	return &cli.Command{
-		Name: name, Usage: usage, ArgsUsage: "[SWEEP]", Flags: placeFlags,
+		Name: name, Usage: usage, ArgsUsage: "[SWEEP]", Flags: connectFlags,
 		Action: func(c *cli.Context) error {
 			return withRunning(c, func(ctx context.Context, h *host, id sweep.SweepID) error {
 				if err := workflows.Signal(ctx, h.client, id, signal); err != nil {
@@ -38,7 +38,7 @@ func signalCommand(name, usage, signal, told string) *cli.Command {
 }
 
 var cancelCommand = &cli.Command{
-	Name: "cancel", Usage: "have running trials write a checkpoint, and end now", ArgsUsage: "[SWEEP]", Flags: placeFlags,
+	Name: "cancel", Usage: "have running trials write a checkpoint, and end now", ArgsUsage: "[SWEEP]", Flags: connectFlags,
 	Action: func(c *cli.Context) error {
 		return withRunning(c, func(ctx context.Context, h *host, id sweep.SweepID) error {
 			if err := workflows.Cancel(ctx, h.client, id); err != nil {
@@ -120,6 +120,7 @@ var resumeCommand = &cli.Command{
 	Description: "Finished trials are not run again; interrupted ones go on from their checkpoints.",
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "run it in the background and return"},
+		classFlag, priorityFlag,
 	}, hostFlags...),
 	Action: func(c *cli.Context) error {
 		p, info, err := placeAndSweep(c)

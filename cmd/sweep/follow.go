@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,13 +35,22 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 	if err := tryCheckpoints(c.Context, p.checkpoints); err != nil {
 		return err
 	}
-	log, closeLog, err := openLog(p)
+	if err := override(c, s); err != nil {
+		return err
+	}
+	r, err := roleOf(c)
+	if err != nil {
+		return err
+	}
+	if queue := workflows.ClassQueue(s.Run.Queue); !slices.Contains(r.queues, queue) {
+		r.queues = append(r.queues, queue)
+	}
+	log, closeLog, err := openLog(c, p)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
 	talk := c.App.ErrWriter
-	r := roleOf(c)
 	r.record, r.train, r.logger = true, !configured(), log
 	r.trouble = func(what string) { fmt.Fprintf(talk, "sweep: temporal server: %s\n", what) }
 	if r.atOnce == 0 {
@@ -60,9 +70,6 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role, file string, fresh bool) (err error) {
 	ctx, talk, detach := c.Context, c.App.ErrWriter, c.Bool("detach")
 	if detach {
-		if configured() {
-			return usagef("--detach needs a process that serves the results file; run `sweep worker --serve-record` for the cluster and start without it")
-		}
 		if err := spawnServer(ctx, c, p); err != nil {
 			return err
 		}
@@ -79,14 +86,18 @@ func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role,
 			err = closing
 		}
 	}()
-	if detach && h.owner {
+	if detach && (h.owner || h.serves) {
 		return errServerGone // the background server has just ended: start another
 	}
 	if err := submit(ctx, c, h, id, s, r, file, fresh); err != nil {
 		return err
 	}
 	if detach {
-		fmt.Fprintf(talk, "it runs in the background (process %d); `sweep wait %s` waits for it\n", h.serverPID, id)
+		where := fmt.Sprintf(" (process %d)", h.serverPID)
+		if h.cluster {
+			where = "; results come in while a process serves the results file"
+		}
+		fmt.Fprintf(talk, "it runs in the background%s; `sweep wait %s` waits for it\n", where, id)
 		return nil
 	}
 	if err := follow(ctx, h, id, talk); err != nil {
@@ -120,13 +131,28 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 		fmt.Fprintf(talk, "next      sweep status %[1]s\n          sweep trials %[1]s\n          sweep frontier %[1]s\n          sweep stop %[1]s\n", id)
 	}
 	in := sweepInput(h, id, s, r)
-	if in.Attributes, err = workflows.KnowsAttributes(ctx, h.client, h.namespace); err != nil {
-		return err
+	if !in.Private {
+		if in.Attributes, err = workflows.KnowsAttributes(ctx, h.client, h.namespace); err != nil {
+			return err
+		}
+	}
+	if fresh && !h.owner {
+		if n, err := workflows.Workers(ctx, h.client, h.namespace, in.TrainQueue); err == nil && n == 0 {
+			fmt.Fprintf(talk, "note      no worker serves this sweep's queue; %s does\n", workerCall(s.Run.Queue))
+		}
 	}
 	if err := workflows.Start(ctx, h.client, in); err != nil || c.Command.Name != "resume" {
 		return err
 	}
 	return workflows.Signal(ctx, h.client, id, workflows.SignalResume)
+}
+
+// workerCall is the command that serves a class of workers.
+func workerCall(class string) string {
+	if class == "" {
+		return "`sweep worker`"
+	}
+	return "`sweep worker --queue " + class + "`"
 }
 
 func describeEntered(id sweep.SweepID, e workflows.Entered) string {
@@ -155,7 +181,7 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) erro
 	ended := make(chan error, 1)
 	go func() { ended <- workflows.Wait(ctx, h.client, id) }()
 	signals := make(chan os.Signal, 3)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1) // SIGUSR1 is Slurm's warning
 	defer signal.Stop(signals)
 
 	d := newDisplay(talk, r, id)
@@ -191,7 +217,7 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) erro
 
 // interrupted answers the asked-th Ctrl-C.
 func interrupted(ctx context.Context, h *host, id sweep.SweepID, d *display, asked int) error {
-	if !h.owner && !h.cluster { // on a cluster this process serves the record, and the sweep ends with it
+	if !h.owner && !h.serves { // on a cluster this process serves the record, and the sweep ends with it
 		return &exitError{exitInterrupted, hinted{
 			errors.New("no longer watching; the sweep goes on"), fmt.Sprintf("`sweep cancel %s` ends it, `sweep wait %s` watches it again", id, id)}}
 	}

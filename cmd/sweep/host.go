@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -37,7 +37,10 @@ type host struct {
 	uiURL     string
 	owner     bool // this process runs the embedded server and the workers
 	cluster   bool // Temporal is somebody else's
-	serverPID int  // of the process that runs the embedded server
+	serves    bool // this process serves the record
+	joins     bool // another process does, and this one relies on it
+	trains    bool
+	serverPID int // of the process that runs the embedded server
 
 	closers []func() error
 }
@@ -46,12 +49,18 @@ type host struct {
 type role struct {
 	record  bool // serve the results file
 	train   bool
-	atOnce  int      // trials at a time; 0 is one for each GPU, or for each core
-	gpus    []string // as CUDA_VISIBLE_DEVICES names them
-	queue   string   // task queue of the trials
+	atOnce  int           // trials at a time; 0 is as many as GPUs have room for, or one for each core
+	gpus    []string      // as CUDA_VISIBLE_DEVICES names them
+	cpus    int           // cores to use; 0 is all
+	queues  []string      // task queues of the trials
+	grace   time.Duration // from the signal to end until the machine is gone
+	hurry   chan struct{} // closed when trials must write their checkpoints at once
+	build   workflows.Build
 	logger  *slog.Logger
 	trouble func(string) // is told of what a person must mend
 	uiPort  int
+
+	makeCurrent bool // have new sweeps start on build
 }
 
 // configured reports whether the environment names a Temporal cluster, by
@@ -157,44 +166,77 @@ func (h *host) dial(ctx context.Context, o client.Options, r role) (err error) {
 // work starts the workers of the role.
 func (h *host) work(ctx context.Context, r role) error {
 	if r.record {
-		if err := os.MkdirAll(string(h.spool()), 0o700); err != nil {
-			return err
-		}
-		store, err := results.Open(ctx, h.db)
-		if err != nil {
-			return err
-		}
-		h.closers = append(h.closers, store.Close)
-		activities := &workflows.RecordActivities{Results: record{store}, Spool: h.spool(), EnterFile: enterer(store)}
-		if err := activities.Tidy(ctx); err != nil {
-			return err
-		}
-		if err := h.start(workflows.NewRecordWorker(h.client, devserver.Identity("results"), h.queue(), activities)); err != nil {
+		if err := h.serveRecord(ctx, r); err != nil {
 			return err
 		}
 	}
 	if r.record || r.train {
-		if err := h.start(workflows.NewSweepWorker(h.client, devserver.Identity("sweep"))); err != nil {
+		if err := h.start(workflows.NewSweepWorker(h.client, devserver.Identity("sweep"), r.build)); err != nil {
+			return err
+		}
+	}
+	if r.makeCurrent {
+		if err := r.build.MakeCurrent(ctx, h.client); err != nil {
 			return err
 		}
 	}
 	if !r.train {
 		return nil
 	}
-	return h.start(h.trainWorker(r))
+	h.trains = true
+	workers, err := h.trainWorkers(r)
+	if err != nil {
+		return err
+	}
+	return h.start(workers...)
 }
 
-func (h *host) trainWorker(r role) worker.Worker {
+// serveRecord serves the results file. On a cluster several processes may want
+// to, of which the first is enough.
+func (h *host) serveRecord(ctx context.Context, r role) error {
+	release, err := claimRecord(h.place)
+	if errors.Is(err, errServed) && h.cluster {
+		h.joins = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	h.serves = true
+	h.closers = append(h.closers, release)
+	if err := os.MkdirAll(string(h.spool()), 0o700); err != nil {
+		return err
+	}
+	store, err := results.Open(ctx, h.db)
+	if err != nil {
+		return err
+	}
+	h.closers = append(h.closers, store.Close)
+	activities := &workflows.RecordActivities{Results: record{store}, Spool: h.spool(), EnterFile: enterer(store)}
+	if err := activities.Tidy(ctx); err != nil {
+		return err
+	}
+	return h.start(workflows.NewRecordWorker(h.client, devserver.Identity("results"), h.queue(), activities))
+}
+
+func (h *host) trainWorkers(r role) ([]worker.Worker, error) {
 	atOnce, threads := shares(r)
-	return workflows.NewTrainWorker(h.client, r.queue, &workflows.TrainActivities{
-		Launch: launch, Devices: workflows.NewDevices(r.gpus, threads),
+	if len(r.gpus) > 0 {
+		atOnce = r.atOnce // a device says itself how many it has room for
+	}
+	return workflows.NewTrainWorkers(h.client, r.queues, &workflows.TrainActivities{
+		Launch: launch, Devices: workflows.NewDevices(r.gpus, atOnce, threads),
 		DataDir: h.data, Worker: devserver.Identity("train"),
-	}, atOnce, drainGrace)
+		Finish: finishFor(r.grace), Hurry: r.hurry,
+	}, drainGrace)
 }
 
 // shares is how many trials run at once, and how many threads each has.
 func shares(r role) (atOnce, threads int) {
-	cores := runtime.GOMAXPROCS(0)
+	cores := r.cpus
+	if cores == 0 {
+		cores = runtime.GOMAXPROCS(0)
+	}
 	switch {
 	case r.atOnce > 0:
 		atOnce = r.atOnce
@@ -206,12 +248,23 @@ func shares(r role) (atOnce, threads int) {
 	return atOnce, max(1, cores/atOnce)
 }
 
-// start runs w until the host is closed.
-func (h *host) start(w worker.Worker) error {
-	if err := w.Start(); err != nil {
-		return fmt.Errorf("start worker: %w", err)
+// start runs workers until the host is closed, which stops them side by side.
+func (h *host) start(workers ...worker.Worker) error {
+	var started []worker.Worker
+	h.closers = append(h.closers, func() error {
+		var stops sync.WaitGroup
+		for _, w := range started {
+			stops.Go(w.Stop)
+		}
+		stops.Wait()
+		return nil
+	})
+	for _, w := range workers {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("start worker: %w", err)
+		}
+		started = append(started, w)
 	}
-	h.closers = append(h.closers, func() error { w.Stop(); return nil })
 	return nil
 }
 
@@ -229,23 +282,15 @@ func (h *host) close() error {
 	return all
 }
 
-// serverGone reports whether the process that ran the embedded server has ended.
+// serverGone reports whether the process has ended that this one relies on: the
+// one that ran the embedded server or, on a cluster, that served the record.
 func (h *host) serverGone() bool {
-	if h.cluster || h.owner {
+	if h.owner || h.serves {
 		return false
+	}
+	if h.cluster {
+		return h.joins && !recordServed(h.place)
 	}
 	info, err := devserver.Running(h.state)
 	return errors.Is(err, devserver.ErrNotRunning) || err == nil && info.PID != h.serverPID
-}
-
-// openLog opens the log of this results file's servers and workers.
-func openLog(p place) (*slog.Logger, func() error, error) {
-	if err := os.MkdirAll(p.state, 0o700); err != nil {
-		return nil, nil, err
-	}
-	file, err := os.OpenFile(filepath.Join(p.state, "sweep.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, nil, err
-	}
-	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: slog.LevelWarn})), file.Close, nil
 }

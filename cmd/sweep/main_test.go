@@ -1,13 +1,44 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sweep/trainerplugin"
+	"sweep/trainerplugin/trainertest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sweep": main})
+	testscript.Main(m, map[string]func(){
+		"sweep":        main,
+		"fake-trainer": func() { trainerplugin.Serve(trainertest.Fake{}) },
+	})
+}
+
+// fakeTrainer is what a sweep file says of the fake as an external trainer,
+// for tests whose trials have to last a certain time.
+func fakeTrainer(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("fake-trainer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`trainer: {command: [%q], sha256: "%x"}`, path, h.Sum(nil))
 }
 
 // TestScripts runs what people type; the scripts are in testdata/script.

@@ -23,6 +23,7 @@ type place struct {
 	data  string // data sets
 
 	checkpoints string // URL of their store; "" is the folders of the trials
+	payloadKey  string // file with the key of payloads; "" sends them in the clear
 }
 
 const defaultDB = "results.db"
@@ -31,6 +32,11 @@ var placeFlags = []cli.Flag{
 	&cli.StringFlag{Name: "db", Value: defaultDB, EnvVars: []string{"SWEEP_DB"}, Usage: "results `FILE`; everything else that sweep keeps lies in a folder beside it"},
 	&cli.StringFlag{Name: "data-dir", EnvVars: []string{"SWEEP_DATA_DIR"}, Usage: "`FOLDER` of data sets", DefaultText: dataset.DefaultDir()},
 }
+
+// connectFlags are on commands that talk to Temporal.
+var connectFlags = append([]cli.Flag{
+	&cli.StringFlag{Name: "payload-key", EnvVars: []string{"SWEEP_PAYLOAD_KEY"}, Usage: "encrypt what Temporal sees of a sweep with the key in `FILE` (`sweep payload-key FILE` makes one)"},
+}, placeFlags...)
 
 func placeOf(c *cli.Context) (place, error) {
 	file := c.String("db")
@@ -49,7 +55,7 @@ func placeOf(c *cli.Context) (place, error) {
 		return place{}, err
 	}
 	store, err := checkpointStore(c.String(checkpointsFlag.Name))
-	return place{db: db, state: strings.TrimSuffix(db, ".db") + ".d", data: data, checkpoints: store}, err
+	return place{db: db, state: strings.TrimSuffix(db, ".db") + ".d", data: data, checkpoints: store, payloadKey: c.String("payload-key")}, err
 }
 
 // spool is where trials leave their files.

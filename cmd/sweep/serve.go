@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"sweep/results"
 	"sweep/workflows"
 	"sweep/workflows/devserver"
 )
@@ -26,109 +29,110 @@ var serverCommand = &cli.Command{
 	Name: "server", Usage: "run the embedded Temporal server, its UI and a worker until interrupted",
 	Description: `Other shells' start, status and cancel find it by the results file. Everything is bound to
 127.0.0.1; the printed address of the UI carries a token. SIGTERM lets trainers write
-checkpoints and leaves running sweeps to go on at the next start.`,
+checkpoints and leaves running sweeps to go on at the next start.
+
+With TEMPORAL_ADDRESS or a profile of Temporal's own configuration it runs no server, but serves
+the results file to that cluster, so that sweeps can be started there with --detach; ` + "`sweep worker`" + `
+processes train.`,
 	Flags: append([]cli.Flag{
+		queuesFlag,
 		&cli.BoolFlag{Name: "until-idle", Usage: "end when no sweep is left to run"},
 		&cli.BoolFlag{Name: "no-train", Usage: "leave training to `sweep worker` processes"},
-	}, hostFlags...),
-	Action: func(c *cli.Context) error {
-		if configured() {
-			return usagef("a Temporal cluster is configured (TEMPORAL_ADDRESS or a profile); run `sweep worker` for it")
-		}
-		p, err := placeOf(c)
-		if err != nil {
-			return err
-		}
-		return serve(c, p, func(ctx context.Context, r role) (*host, error) {
-			r.train = !c.Bool("no-train")
-			return runEmbedded(ctx, p, r)
-		})
-	},
-}
-
-var workerCommand = &cli.Command{
-	Name: "worker", Usage: "train for sweeps of a Temporal cluster, or of a server on this machine",
-	Description: `Takes trials from a task queue until interrupted. With TEMPORAL_ADDRESS or a profile of
-Temporal's own configuration it serves that cluster, otherwise the embedded server of the
-results file. SIGTERM lets trainers write checkpoints first.`,
-	Flags: append([]cli.Flag{
-		&cli.StringFlag{Name: "queue", Value: workflows.TrainQueue, Usage: "task `QUEUE` of the trials"},
-		&cli.BoolFlag{Name: "serve-record", Usage: "also write the results file for sweeps of this machine"},
-	}, hostFlags...),
+		makeCurrentFlag,
+	}, serveFlags...),
 	Action: func(c *cli.Context) error {
 		p, err := placeOf(c)
 		if err != nil {
 			return err
 		}
 		return serve(c, p, func(ctx context.Context, r role) (*host, error) {
-			r.record, r.train = c.Bool("serve-record"), true
-			if configured() {
-				return openCluster(ctx, p, r)
+			if !configured() {
+				r.train = !c.Bool("no-train")
+				return runEmbedded(ctx, p, r)
 			}
-			h, err := joinEmbedded(ctx, p, r)
-			if errors.Is(err, devserver.ErrNotRunning) {
-				return nil, &exitError{exitNotFound, hinted{err, "`sweep server` runs one; TEMPORAL_ADDRESS names a cluster"}}
-			}
-			if err == nil {
-				r.record = false // its own process serves it
-				err = h.work(ctx, r)
+			r.record = true
+			h, err := openCluster(ctx, p, r)
+			if err == nil && !h.serves {
+				err = errors.Join(&exitError{exitUsage, hinted{fmt.Errorf("%s: %w", p.db, errServed), "sweeps can be started with it as it is"}}, h.close())
 			}
 			return h, err
 		})
 	},
 }
 
-// roleOf is the role that the command line asks for.
-func roleOf(c *cli.Context) role {
-	r := role{atOnce: c.Int("at-once"), queue: workflows.TrainQueue, uiPort: c.Int("ui-port")}
-	if queue := c.String("queue"); queue != "" {
-		r.queue = queue
-	}
-	for _, gpu := range strings.Split(c.String("gpus"), ",") {
-		if gpu = strings.TrimSpace(gpu); gpu != "" {
-			r.gpus = append(r.gpus, gpu)
-		}
-	}
-	return r
-}
-
 // serve keeps a host open until a signal, or until it is idle.
 func serve(c *cli.Context, p place, open func(context.Context, role) (*host, error)) (err error) {
-	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	ctx, stop := context.WithCancel(c.Context)
 	defer stop()
-	log, closeLog, err := openLog(p)
+	logger, err := newLogger(c, c.App.ErrWriter, slog.LevelInfo)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
-	talk := c.App.ErrWriter
-	r := roleOf(c)
-	r.logger = log
-	r.trouble = func(what string) { fmt.Fprintf(talk, "sweep: temporal server: %s\n", what) }
+	r, err := roleOf(c)
+	if err != nil {
+		return err
+	}
+	talk := newTalker(c, logger)
+	r.logger, r.hurry = logger, make(chan struct{})
+	r.trouble = func(what string) { talk.say("sweep: temporal server: %s", what) }
+	go answerSignals(signals, stop, r, talk)
 	h, err := open(ctx, r)
 	if err != nil {
 		return err
 	}
-	if !c.Bool("no-train") {
-		atOnce, threads := shares(r)
-		fmt.Fprintf(talk, "training up to %d trials at a time, %d threads each, on %s\n", atOnce, threads, devicesText(r.gpus))
-	}
-	if h.uiURL != "" {
-		fmt.Fprintf(talk, "temporal  %s\n", h.uiURL)
-	}
+	talkOfWork(talk, h, c, r)
 	err = untilDone(ctx, h, c.Bool("until-idle"))
 	if ctx.Err() != nil {
-		fmt.Fprintln(talk, "shutting down: trainers write checkpoints")
 		err = nil
 	}
 	return errors.Join(err, h.close())
 }
 
-func devicesText(gpus []string) string {
-	if len(gpus) == 0 {
-		return "the CPU"
+func talkOfWork(talk talker, h *host, c *cli.Context, r role) {
+	if h.cluster && h.serves {
+		talk.say("serving %s to the cluster", h.db)
 	}
-	return "GPUs " + strings.Join(gpus, ", ")
+	if h.trains {
+		atOnce, threads := shares(r)
+		var classes []string
+		for _, queue := range r.queues {
+			classes = append(classes, strings.TrimPrefix(strings.TrimPrefix(queue, workflows.TrainQueue), "-"))
+		}
+		of := ""
+		if named := strings.TrimPrefix(strings.Join(classes, ", "), ", "); named != "" {
+			of = ", for sweeps of queue " + named
+		}
+		talk.say("training up to %d trials at a time, %d threads each, on %s%s", atOnce, threads, devicesText(r.gpus), of)
+	}
+	if h.uiURL != "" {
+		talk.say("temporal  %s", h.uiURL)
+	}
+}
+
+// answerSignals ends the host at the first signal, and at the second has its
+// trials write their checkpoints without waiting any longer. A batch system may
+// send its signal to several processes that pass it on; see sameAsking.
+func answerSignals(signals <-chan os.Signal, stop func(), r role, talk talker) {
+	var first time.Time
+	for s := range signals {
+		switch {
+		case first.IsZero():
+			first = time.Now()
+			if finish := finishFor(r.grace); finish > 0 {
+				talk.say("%v: no more trials are taken; running ones may end within %v, then write checkpoints", s, finish)
+			} else {
+				talk.say("shutting down: trainers write checkpoints")
+			}
+			stop()
+		case time.Since(first) > sameAsking:
+			talk.say("%v again: trainers write checkpoints now", s)
+			close(r.hurry)
+			return
+		}
+	}
 }
 
 // untilDone waits for a signal, or for no sweep to be left for a while.
@@ -156,7 +160,8 @@ func untilDone(ctx context.Context, h *host, whenIdle bool) error {
 	}
 }
 
-// openSweeps names the sweeps whose workflows are running.
+// openSweeps names the sweeps whose workflows are running: on a cluster those of
+// this record, elsewhere all.
 func openSweeps(ctx context.Context, h *host) ([]string, error) {
 	list, err := h.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: h.namespace, Query: `WorkflowType = "SweepWorkflow" AND ExecutionStatus = "Running"`,
@@ -168,14 +173,25 @@ func openSweeps(ctx context.Context, h *host) ([]string, error) {
 	for _, e := range list.Executions {
 		ids = append(ids, e.Execution.WorkflowId)
 	}
-	return ids, nil
+	if !h.serves || !h.cluster {
+		return ids, nil
+	}
+	r, err := h.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	own, err := r.Sweeps(ctx)
+	return slices.DeleteFunc(ids, func(id string) bool {
+		return !slices.ContainsFunc(own, func(s results.SweepInfo) bool { return string(s.ID) == id })
+	}), err
 }
 
 // spawnServer runs a server in the background, in a session of its own, unless
 // one runs already, and waits until it can be used.
 func spawnServer(ctx context.Context, c *cli.Context, p place) error {
-	if _, err := devserver.Running(p.state); !errors.Is(err, devserver.ErrNotRunning) {
-		return nil // it runs, or is about to; joining it waits
+	if serverRuns(p) {
+		return nil
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -189,11 +205,14 @@ func spawnServer(ctx context.Context, c *cli.Context, p place) error {
 		return err
 	}
 	defer out.Close()
-	args := []string{"server", "--until-idle", "--db", p.db, "--data-dir", p.data}
-	for _, name := range []string{"at-once", "gpus", "ui-port", checkpointsFlag.Name} {
+	args := []string{"server", "--until-idle", "--db", p.db, "--data-dir", p.data, "--queue="}
+	for _, name := range []string{"at-once", "gpus", "cpus", "grace", "ui-port", "log-format", "log-level", "queue", checkpointsFlag.Name} {
 		if c.IsSet(name) {
 			args = append(args, fmt.Sprintf("--%s=%v", name, c.Value(name)))
 		}
+	}
+	if p.payloadKey != "" {
+		args = append(args, "--payload-key="+p.payloadKey)
 	}
 	child := exec.Command(self, args...)
 	child.Stdout, child.Stderr = out, out
@@ -204,7 +223,7 @@ func spawnServer(ctx context.Context, c *cli.Context, p place) error {
 	exited := make(chan error, 1)
 	go func() { exited <- child.Wait() }()
 	for {
-		if _, err := devserver.Running(p.state); err == nil {
+		if _, err := devserver.Running(p.state); err == nil || configured() && recordServed(p) {
 			return nil
 		}
 		select {
@@ -215,4 +234,15 @@ func spawnServer(ctx context.Context, c *cli.Context, p place) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// serverRuns reports whether a process runs the results file's embedded server,
+// or is about to, in which case joining it waits. On a cluster the question is
+// whether one serves the record.
+func serverRuns(p place) bool {
+	if configured() {
+		return recordServed(p)
+	}
+	_, err := devserver.Running(p.state)
+	return !errors.Is(err, devserver.ErrNotRunning)
 }

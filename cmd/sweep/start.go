@@ -30,6 +30,7 @@ and stops; twice ends them at once.`,
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "start it in the background and return"},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "extend a sweep without asking"},
+		classFlag, priorityFlag,
 	}, hostFlags...),
 	Action: func(c *cli.Context) error {
 		s, err := readSweepFile(c)
@@ -40,13 +41,24 @@ and stops; twice ends them at once.`,
 	},
 }
 
-// hostFlags are on commands whose process may run trials.
-var hostFlags = append([]cli.Flag{
-	&cli.IntFlag{Name: "at-once", Usage: "run up to `N` trials at a time in this process", DefaultText: "one for each GPU, or for each core"},
-	&cli.StringFlag{Name: "gpus", EnvVars: []string{"SWEEP_GPUS"}, Usage: "`LIST` of GPUs to train on, as in CUDA_VISIBLE_DEVICES", DefaultText: "none: the CPU"},
-	checkpointsFlag,
-	&cli.IntFlag{Name: "ui-port", Usage: "`PORT` of the Temporal UI on 127.0.0.1", DefaultText: "8233, or a free one"},
-}, placeFlags...)
+var (
+	classFlag    = &cli.StringFlag{Name: "queue", Usage: "train on workers of this `CLASS`, whatever the file's run.queue says"}
+	priorityFlag = &cli.IntFlag{Name: "priority", Usage: "among sweeps that share workers, `N` from 1 (served first) to 5, whatever the file's run.priority says"}
+)
+
+// override has the command line's class of workers and priority take the place
+// of the file's.
+func override(c *cli.Context, s *search.Sweep) error {
+	if c.IsSet("priority") {
+		if s.Run.Priority = c.Int("priority"); s.Run.Priority < 1 || s.Run.Priority > 5 {
+			return usagef("--priority %d: 1 is served first, 5 last", s.Run.Priority)
+		}
+	}
+	if c.IsSet("queue") {
+		s.Run.Queue = c.String("queue")
+	}
+	return nil
+}
 
 // readSweepFile parses the command's one argument.
 func readSweepFile(c *cli.Context) (*search.Sweep, error) {
@@ -135,8 +147,8 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 		}
 	}
 	in := workflows.SweepInput{
-		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.TrainQueue,
-		Parallel: parallel, Priority: s.Run.Priority, Spool: h.spool(),
+		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.ClassQueue(s.Run.Queue),
+		Parallel: parallel, Priority: s.Run.Priority, Private: h.payloadKey != "", Spool: h.spool(),
 		Settings: workflows.Settings{
 			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
 			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout, KeepWeights: s.Run.KeepWeights,

@@ -1,13 +1,15 @@
 """Compares the CPU engine with PyTorch, Opacus and JAX on this machine; see bench.sh.
 
 One step is a batch's gradients: per example, clipped and summed for the private
-ones, of the mean loss for SGD. Noise is left out on all sides. Steps of all programs
-alternate, and a ratio is the median of those of single rounds, so that slow
-minutes meet all alike. A busy machine does not: programs whose threads wait for
-each other within an operation lose most by it. The load is printed for that.
+ones, of the mean loss for SGD. Noise is left out on all sides. The programs take
+turns of half a second, and a ratio is the median of those of single rounds, so
+that slow minutes meet all alike. A busy machine does not: programs whose threads
+wait for each other within an operation lose most by it. So the load is printed,
+and ratios of CPU time beside those of time.
 """
 
 import argparse
+import math
 import os
 import platform
 import statistics
@@ -23,6 +25,9 @@ MODELS = {  # name: (height, channels, batch)
     "wrn-40-4": (32, 3, 8),
 }
 CLASSES = 10
+
+TURN = 0.5  # seconds, at least
+PAUSE = 0.2  # seconds between turns; threads of OpenMP spin for a while when their work is done
 
 
 class Ours:
@@ -43,6 +48,10 @@ class Ours:
     def step(self):
         return float(self.ask("step"))
 
+    def cpu(self):
+        """CPU seconds so far, by the clock that Linux has for each process (clock_getcpuclockid)."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
+
 
 def timed(step):
     def run():
@@ -51,6 +60,14 @@ def timed(step):
         return time.perf_counter() - start
 
     return run
+
+
+def turn(run, cpu, steps):
+    """Seconds and CPU seconds of one step, over so many."""
+    time.sleep(PAUSE)
+    start = cpu()
+    seconds = sum(run() for _ in range(steps))
+    return seconds / steps, (cpu() - start) / steps
 
 
 def data(height, channels, batch, folder):
@@ -218,16 +235,25 @@ def compare(name, ours, rounds, threads, peers):
             except ImportError as e:
                 print(f"  JAX: {e}")
         ours.ask("batch", batch)
-        seconds = {label: [] for label in runners}
+        clock = {label: time.process_time for label in runners} | {"sweep, private": ours.cpu}
         for run in runners.values():
             run()  # once to warm up
+        steps = {label: math.ceil(TURN / run()) for label, run in runners.items()}
+        turns = {label: [] for label in runners}
         for _ in range(rounds):
             for label, run in runners.items():
-                seconds[label].append(run())
-    print(f"  {'':28} {'images/s':>10} {'ours is':>9}")
-    for label, times in seconds.items():
-        ratio = statistics.median(t / o for t, o in zip(times, seconds["sweep, private"]))
-        print(f"  {label:28} {batch / statistics.median(times):10.1f} {ratio:8.2f}x")
+                turns[label].append(turn(run, clock[label], steps[label]))
+    print_table(batch, turns)
+
+
+def print_table(batch, turns):
+    print(f"  {'':28} {'images/s':>10} {'ours is':>9} {'images/CPU s':>13} {'ours is':>9}")
+    for label, own in turns.items():
+        row = f"  {label:28}"
+        for i, width in (0, 10), (1, 13):
+            ratio = statistics.median(t[i] / o[i] for t, o in zip(own, turns["sweep, private"]))
+            row += f" {batch / statistics.median(t[i] for t in own):{width}.1f} {ratio:8.2f}x"
+        print(row)
 
 
 def versions(ours, peers):
@@ -252,7 +278,7 @@ def main():
     parse.add_argument("--alone", action="store_true", help="without peers, which are not installed")
     parse.add_argument("--threads", type=int, default=2)
     parse.add_argument("--rounds", type=int, default=7)
-    parse.add_argument("models", nargs="*", default=["tanh-cnn", "wrn-16-4"])
+    parse.add_argument("models", nargs="*", default=list(MODELS))
     args = parse.parse_intermixed_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
     warnings.filterwarnings("ignore", category=UserWarning)  # Opacus on its generator, PyTorch on hooks of the input

@@ -181,11 +181,15 @@ func (e *Engine) shapeFor(views int) shape {
 	return shape{max(1, e.images/v), v, views == 1}
 }
 
-// chunkSize is how many examples make one term of the sum of gradients. It
-// must not depend on the number of threads, since it decides how floats are
+// chunksPerBatch is how many chunks even a small batch is cut into, so that
+// each of a few threads has some.
+const chunksPerBatch = 8
+
+// chunkSize is how many of b's examples make one term of the sum of gradients.
+// It must not depend on the number of threads, since it decides how floats are
 // added.
-func (e *Engine) chunkSize(views int) int {
-	return max(e.shapeFor(views).examples, groupImages/views)
+func (e *Engine) chunkSize(b dpsgd.Batch) int {
+	return max(e.shapeFor(b.Views).examples, min(groupImages/b.Views, b.Len/chunksPerBatch), 1)
 }
 
 // workers returns a machine for each worker.
@@ -230,7 +234,7 @@ func (e *Engine) SumClipped(ctx context.Context, weights []float32, b dpsgd.Batc
 	if err := e.pack(weights); err != nil {
 		return dpsgd.GradStats{}, err
 	}
-	size := e.chunkSize(b.Views)
+	size := e.chunkSize(b)
 	chunks := (b.Len + size - 1) / size
 	ms, err := e.workers(e.shapeFor(b.Views), min(e.threads, chunks))
 	if err != nil {
@@ -277,7 +281,7 @@ func (e *Engine) newClipping(b dpsgd.Batch, by dpsgd.Clipping, chunks int) *clip
 	clear(e.total)
 	c := &clipping{
 		engine: e, batch: b, by: by, block: make([]int, len(e.params)), blocks: 1,
-		chunkSize: e.chunkSize(b.Views), order: newOrder(chunks),
+		chunkSize: e.chunkSize(b), order: newOrder(chunks),
 		stats: dpsgd.GradStats{Norms: make([]float64, b.Len), Losses: make([]float64, b.Len)},
 	}
 	if by.Kind == perLayer {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// gpusUsage is shared by the commands that train.
+const gpusUsage = "train on `GPUS`: a number of them, all, or a list as in CUDA_VISIBLE_DEVICES (\"0,\" is the first alone)"
+
+// parseGPUs reads --gpus: "8" is the first eight GPUs that this process may
+// use, "all" is all of them, and anything with a comma, or that is no number,
+// is a list of names. It returns none for "" and "0".
+func parseGPUs(spec string) ([]string, error) {
+	spec = strings.TrimSpace(spec)
+	n, err := strconv.Atoi(spec)
+	switch {
+	case spec == "":
+		return nil, nil
+	case spec == "all":
+		gpus := visibleGPUs()
+		if len(gpus) == 0 {
+			return nil, usagef("--gpus all: CUDA_VISIBLE_DEVICES names no GPU and the NVIDIA driver shows none; `nvidia-smi -L` should list them")
+		}
+		return gpus, nil
+	case err == nil && (n < 0 || n > 1024):
+		return nil, usagef("--gpus %d: give a number of GPUs, \"all\", or a list", n)
+	case err == nil:
+		gpus := visibleGPUs()
+		if gpus != nil && len(gpus) < n {
+			return nil, usagef("--gpus %d: this process may use %d: %s", n, len(gpus), strings.Join(gpus, ", "))
+		}
+		if gpus == nil {
+			gpus = numbered(n) // no driver to ask: the trainer will say
+		}
+		return gpus[:n:n], nil
+	}
+	var gpus []string
+	seen := map[string]bool{}
+	for _, name := range strings.Split(spec, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		if seen[name] {
+			return nil, usagef("--gpus %s: %s is there twice", spec, name)
+		}
+		seen[name], gpus = true, append(gpus, name)
+	}
+	return gpus, nil
+}
+
+// visibleGPUs are the GPUs that this process may use: those of
+// CUDA_VISIBLE_DEVICES, which Slurm and container runtimes set, or else all
+// that the driver has. It returns nil if neither says.
+func visibleGPUs() []string {
+	if list, set := os.LookupEnv("CUDA_VISIBLE_DEVICES"); set {
+		gpus := []string{}
+		for _, name := range strings.Split(list, ",") {
+			if name = strings.TrimSpace(name); name == "-1" {
+				break // CUDA stops at the first that is not valid
+			} else if name != "" {
+				gpus = append(gpus, name)
+			}
+		}
+		return gpus
+	}
+	for _, pattern := range []string{"/proc/driver/nvidia/gpus/*", "/dev/nvidia[0-9]*"} {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return numbered(len(found))
+		}
+	}
+	return nil
+}
+
+func numbered(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return names
+}
+
+func devicesText(gpus []string) string {
+	switch len(gpus) {
+	case 0:
+		return "the CPU"
+	case 1:
+		return "GPU " + gpus[0]
+	}
+	return fmt.Sprintf("%d GPUs: %s", len(gpus), strings.Join(gpus, ", "))
+}
