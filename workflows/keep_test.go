@@ -118,7 +118,7 @@ func (s *site) run(h host, ref sweep.AttemptRef, c sweep.Claim) error {
 		h.spool = s.record.Spool
 	}
 	a := &TrainActivities{
-		Devices: NewDevices(nil, h.threads), Worker: "w",
+		Devices: NewDevices(nil, 500, h.threads), Worker: "w",
 		Launch: func(context.Context, Trainer, trainerplugin.Job, io.Writer) (Launched, error) {
 			return eager{&shared, h.after}, nil
 		},
