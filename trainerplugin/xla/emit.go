@@ -164,14 +164,14 @@ func (e *emitter) convert(v value, to Element) value {
 	return e.apply("convert", "", to, v.shape, v)
 }
 
-func same(op string, a, b value) {
+func sameType(op string, a, b value) {
 	if a.element != b.element || !slices.Equal(a.shape, b.shape) {
 		panic(fmt.Sprintf("%s of %s and %s", op, a.typ(), b.typ()))
 	}
 }
 
 func (e *emitter) binary(op string, a, b value) value {
-	same(op, a, b)
+	sameType(op, a, b)
 	return e.apply(op, "", a.element, a.shape, a, b)
 }
 
@@ -188,13 +188,13 @@ func (e *emitter) times(a value, x float64) value { return e.mul(a, e.like(a, x)
 
 // compare is a Bool tensor; direction is LT, LE, GT, GE, EQ or NE.
 func (e *emitter) compare(direction string, a, b value) value {
-	same("compare", a, b)
+	sameType("compare", a, b)
 	attributes := "comparison_direction = #stablehlo<comparison_direction " + direction + ">"
 	return e.apply("compare", attributes, Bool, a.shape, a, b)
 }
 
 func (e *emitter) choose(where, a, b value) value {
-	same("select", a, b)
+	sameType("select", a, b)
 	if where.element != Bool || !slices.Equal(where.shape, a.shape) {
 		panic(fmt.Sprintf("select by %s of %s", where.typ(), a.typ()))
 	}
@@ -265,7 +265,7 @@ func (e *emitter) while(state, constant []value, cond func(state []value) value,
 		args, rest := args[:len(state)], args[len(state):]
 		next := body(args, rest)
 		for i, v := range next {
-			same("while", v, args[i])
+			sameType("while", v, args[i])
 		}
 		return slices.Concat(next, rest)
 	})

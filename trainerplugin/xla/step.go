@@ -85,22 +85,24 @@ func LowerGradients(c Config) (*Program, error) {
 	if err := c.checkStep(); err != nil {
 		return nil, err
 	}
-	return lower(c, c.Views, func(g *model.Graph) *Program {
-		n, _ := sizes(g)
-		p := &Program{
-			Name:    "gradients",
-			Args:    slices.Concat(c.stagedArgs(), c.batchArgs(), weightArgs(g, false)),
-			Results: append([]Spec{{Name: Sum, Element: F32, Shape: []int{n}}}, c.batchResults()...),
-		}
-		function(p, func(e *emitter, in map[string]value) map[string]value {
-			b := newBatch(c, g, in, prepare(e, c, g.Params, in[Weights], in[Frozen]))
-			s := b.run(e)
-			out := map[string]value{Sum: b.flat(e, s)}
-			b.report(e, s, out[Sum], e.constant(Bool, nil, 0), out)
-			return out
-		})
-		return p
+	return lower(c, c.Views, func(g *model.Graph) *Program { return gradientsOf(c, g) })
+}
+
+func gradientsOf(c Config, g *model.Graph) *Program {
+	n, _ := sizes(g)
+	p := &Program{
+		Name:    "gradients",
+		Args:    slices.Concat(c.stagedArgs(), c.batchArgs(), weightArgs(g, false)),
+		Results: append([]Spec{{Name: Sum, Element: F32, Shape: []int{n}}}, c.batchResults()...),
+	}
+	function(p, func(e *emitter, in map[string]value) map[string]value {
+		b := newBatch(c, g, in, prepare(e, c, g.Params, in[Weights], in[Frozen]))
+		s := b.run(e)
+		out := map[string]value{Sum: b.flat(e, s)}
+		b.report(e, s, out[Sum], e.constant(Bool, nil, 0), out)
+		return out
 	})
+	return p
 }
 
 // report adds to out what is said of the batch.
