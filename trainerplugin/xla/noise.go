@@ -14,7 +14,7 @@ import (
 
 // noiseChunk is how many blocks are drawn at once: what they take at a time is
 // 0.4 GB, whatever the model.
-const noiseChunk = 1 << 20
+var noiseChunk = 1 << 20
 
 // normals are n independent standard normal numbers, F64 [n].
 func normals(e *emitter, words value, n int) value {

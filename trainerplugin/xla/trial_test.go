@@ -51,6 +51,11 @@ func newTrial(t *testing.T, c Config) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if frozen := e.InitFrozen(3); len(frozen) > 0 {
+		if err := e.SetFrozen(frozen); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w := e.Init(3)
 	for i := range w { // biases, offsets and gains too
 		w[i] += float32(0.1 * r.NormFloat64())
@@ -98,7 +103,7 @@ func (x *trial) input(s StepInput) values {
 	}
 	return values{
 		Images: x.set.Train.Pixels, Labels: labels, Table: table, Indices: indices,
-		Words: s.Words(), Scalars: s.Scalars(), Weights: x.weights,
+		Words: s.Words(), Scalars: s.Scalars(), Weights: x.weights, Frozen: x.engine.InitFrozen(3),
 	}
 }
 
