@@ -33,7 +33,7 @@ func (x *Executor) prepare(s dpsgd.State) (err error) {
 		microbatch = x.memory.recall(key)
 	}
 	if microbatch == 0 {
-		microbatch = powerBelow(max(1, min(firstImages/x.config.Views, x.params.Batch, x.config.Images)))
+		microbatch = x.guess()
 	}
 	for {
 		c := x.at(microbatch)
@@ -53,6 +53,19 @@ func (x *Executor) prepare(s dpsgd.State) (err error) {
 		}
 		microbatch = c.Microbatch / 2
 	}
+}
+
+// guess is the microbatch to try first: what keeps the device busy, unless that
+// is more than it can have room for.
+func (x *Executor) guess() int {
+	m, err := x.device.Memory()
+	microbatch := powerBelow(max(1, min(firstImages/x.config.Views, x.params.Batch, x.config.Images)))
+	for ; microbatch > 1 && err == nil && m.Limit > 0; microbatch /= 2 {
+		if needs, err := x.at(microbatch).MemoryBytes(); err != nil || needs <= m.Limit {
+			break
+		}
+	}
+	return microbatch
 }
 
 // powerBelow is the largest power of two that is not above n, which is positive.
