@@ -2243,75 +2243,110 @@ endDw:
 	VZEROUPPER
 	RET
 
-// func maximumAVX2(y []float32, x []float32, step int)
+// func windowMaxAVX2(y []float32, x []float32, taps []int, step int)
 // Requires: AVX
-TEXT ·maximumAVX2(SB), NOSPLIT, $0-56
+TEXT ·windowMaxAVX2(SB), NOSPLIT, $0-80
 	MOVQ  y_base+0(FP), AX
 	MOVQ  x_base+24(FP), CX
-	MOVQ  step+48(FP), DX
+	MOVQ  step+72(FP), DX
 	SHLQ  $0x06, DX
-	MOVQ  y_len+8(FP), BX
-	SHRQ  $0x04, BX
-	TESTQ BX, BX
+	MOVQ  taps_base+48(FP), BX
+	MOVQ  taps_len+56(FP), SI
+	DECQ  SI
+	MOVQ  y_len+8(FP), DI
+	SHRQ  $0x04, DI
+	TESTQ DI, DI
 	JZ    endDy
 
 againDx:
-	VMOVUPS (CX), Y0
-	VMOVUPS (AX), Y1
-	VMAXPS  Y1, Y0, Y0
+	MOVQ    (BX), R8
+	LEAQ    (CX)(R8*4), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	LEAQ    8(BX), R8
+	MOVQ    SI, R9
+	TESTQ   R9, R9
+	JZ      endEa
+
+againDz:
+	MOVQ    (R8), R10
+	LEAQ    (CX)(R10*4), R10
+	VMOVUPS (R10), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS 32(R10), Y2
+	VMAXPS  Y1, Y2, Y1
+	ADDQ    $0x08, R8
+	DECQ    R9
+	JNZ     againDz
+
+endEa:
 	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS 32(AX), Y1
-	VMAXPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(AX)
+	VMOVUPS Y1, 32(AX)
 	ADDQ    $0x40, AX
 	ADDQ    DX, CX
-	DECQ    BX
+	DECQ    DI
 	JNZ     againDx
 
 endDy:
 	VZEROUPPER
 	RET
 
-// func maxGradAVX2(dx []float32, g []float32, x []float32, y []float32, step int)
+// func windowMaxGradAVX2(dx []float32, g []float32, x []float32, y []float32, places []int, taps []int, step int)
 // Requires: AVX
-TEXT ·maxGradAVX2(SB), NOSPLIT, $0-104
+TEXT ·windowMaxGradAVX2(SB), NOSPLIT, $0-152
 	MOVQ  dx_base+0(FP), AX
 	MOVQ  g_base+24(FP), CX
 	MOVQ  x_base+48(FP), DX
 	MOVQ  y_base+72(FP), BX
-	MOVQ  step+96(FP), SI
+	MOVQ  step+144(FP), SI
 	SHLQ  $0x06, SI
-	MOVQ  y_len+80(FP), DI
-	SHRQ  $0x04, DI
-	TESTQ DI, DI
-	JZ    endEa
+	MOVQ  places_base+96(FP), DI
+	MOVQ  taps_base+120(FP), R8
+	MOVQ  taps_len+128(FP), R9
+	SUBQ  R8, DI
+	MOVQ  y_len+80(FP), R10
+	SHRQ  $0x04, R10
+	TESTQ R10, R10
+	JZ    endEc
 
-againDz:
-	VMOVUPS (DX), Y0
-	VCMPPS  $0x00, (BX), Y0, Y0
-	VMOVUPS (CX), Y1
-	VANDPS  Y1, Y0, Y2
-	VADDPS  (AX), Y2, Y2
-	VMOVUPS Y2, (AX)
-	VANDNPS Y1, Y0, Y1
-	VMOVUPS Y1, (CX)
-	VMOVUPS 32(DX), Y0
-	VCMPPS  $0x00, 32(BX), Y0, Y0
+againEb:
+	VMOVUPS (CX), Y0
+	VMOVUPS (BX), Y2
 	VMOVUPS 32(CX), Y1
-	VANDPS  Y1, Y0, Y2
-	VADDPS  32(AX), Y2, Y2
-	VMOVUPS Y2, 32(AX)
-	VANDNPS Y1, Y0, Y1
-	VMOVUPS Y1, 32(CX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, BX
-	ADDQ    SI, AX
-	ADDQ    SI, DX
-	DECQ    DI
-	JNZ     againDz
+	VMOVUPS 32(BX), Y3
+	LEAQ    (R8), R11
+	MOVQ    R9, R12
+	TESTQ   R12, R12
+	JZ      endEe
 
-endEa:
+againEd:
+	MOVQ    (R11)(DI*1), R13
+	LEAQ    (AX)(R13*4), R13
+	MOVQ    (R11), R14
+	LEAQ    (DX)(R14*4), R14
+	VCMPPS  $0x00, (R14), Y2, Y4
+	VANDPS  Y0, Y4, Y5
+	VADDPS  (R13), Y5, Y5
+	VMOVUPS Y5, (R13)
+	VANDNPS Y0, Y4, Y0
+	VCMPPS  $0x00, 32(R14), Y3, Y4
+	VANDPS  Y1, Y4, Y5
+	VADDPS  32(R13), Y5, Y5
+	VMOVUPS Y5, 32(R13)
+	VANDNPS Y1, Y4, Y1
+	ADDQ    $0x08, R11
+	DECQ    R12
+	JNZ     againEd
+
+endEe:
+	ADDQ $0x40, CX
+	ADDQ $0x40, BX
+	ADDQ SI, DX
+	ADDQ SI, AX
+	DECQ R10
+	JNZ  againEb
+
+endEc:
 	VZEROUPPER
 	RET
 
@@ -2329,9 +2364,9 @@ TEXT ·reluSumsAVX2(SB), NOSPLIT, $0-40
 	MOVQ    x_len+24(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endEc
+	JZ      endEg
 
-againEb:
+againEf:
 	VMOVUPS     (DX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VADDPS      Y5, Y0, Y0
@@ -2342,9 +2377,9 @@ againEb:
 	VFMADD231PS Y5, Y5, Y3
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againEb
+	JNZ         againEf
 
-endEc:
+endEg:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2367,9 +2402,9 @@ TEXT ·reluAffineAVX2(SB), NOSPLIT, $0-64
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endEe
+	JZ      endEi
 
-againEd:
+againEh:
 	VMOVUPS     (CX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VFMADD213PS Y2, Y0, Y5
@@ -2381,9 +2416,9 @@ againEd:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againEd
+	JNZ         againEh
 
-endEe:
+endEi:
 	VZEROUPPER
 	RET
 
@@ -2398,9 +2433,9 @@ TEXT ·laneScaleAVX2(SB), NOSPLIT, $0-56
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endEg
+	JZ      endEk
 
-againEf:
+againEj:
 	VMULPS  (CX), Y0, Y2
 	VMOVUPS Y2, (AX)
 	VMULPS  32(CX), Y1, Y2
@@ -2408,9 +2443,9 @@ againEf:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	DECQ    DX
-	JNZ     againEf
+	JNZ     againEj
 
-endEg:
+endEk:
 	VZEROUPPER
 	RET
 
@@ -2431,9 +2466,9 @@ TEXT ·filterSumsAVX2(SB), NOSPLIT, $0-72
 	MOVQ    g_len+32(FP), DI
 	SHRQ    $0x04, DI
 	TESTQ   DI, DI
-	JZ      endEi
+	JZ      endEm
 
-againEh:
+againEl:
 	VMOVUPS     (BX), Y6
 	VADDPS      Y6, Y0, Y0
 	VFMADD231PS Y6, Y6, Y2
@@ -2445,9 +2480,9 @@ againEh:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	DECQ        DI
-	JNZ         againEh
+	JNZ         againEl
 
-endEi:
+endEm:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2472,9 +2507,9 @@ TEXT ·reluDotsAVX2(SB), NOSPLIT, $0-64
 	MOVQ    x_len+48(FP), SI
 	SHRQ    $0x04, SI
 	TESTQ   SI, SI
-	JZ      endEk
+	JZ      endEo
 
-againEj:
+againEn:
 	VMOVUPS     (BX), Y6
 	VMAXPS      Y6, Y4, Y6
 	VMOVUPS     (DX), Y5
@@ -2488,9 +2523,9 @@ againEj:
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
 	DECQ        SI
-	JNZ         againEj
+	JNZ         againEn
 
-endEk:
+endEo:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2517,9 +2552,9 @@ TEXT ·reluAffineGradAVX2(SB), NOSPLIT, $0-96
 	MOVQ    dx_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endEm
+	JZ      endEq
 
-againEl:
+againEp:
 	VMOVUPS     (DX), Y7
 	VMOVAPS     Y5, Y8
 	VFMADD231PS Y7, Y3, Y8
@@ -2538,9 +2573,9 @@ againEl:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againEl
+	JNZ         againEp
 
-endEm:
+endEq:
 	VZEROUPPER
 	RET
 
@@ -2560,9 +2595,9 @@ TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-72
 	LEAQ  (R9)(R9*2), R10
 	MOVQ  tiles+64(FP), R11
 	TESTQ R11, R11
-	JZ    endEo
+	JZ    endEs
 
-againEn:
+againEr:
 	VMOVUPS (R8), Y0
 	VSUBPS  (R8)(R9*2), Y0, Y0
 	VMOVUPS 64(R8), Y1
@@ -2697,9 +2732,9 @@ againEn:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R11
-	JNZ     againEn
+	JNZ     againEr
 
-endEo:
+endEs:
 	VZEROUPPER
 	RET
 
@@ -2718,9 +2753,9 @@ TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-72
 	SHLQ  $0x02, R9
 	MOVQ  tiles+64(FP), R10
 	TESTQ R10, R10
-	JZ    endEq
+	JZ    endEu
 
-againEp:
+againEt:
 	VMOVUPS (BX), Y4
 	VMOVUPS (SI), Y1
 	VADDPS  Y1, Y4, Y0
@@ -2799,9 +2834,9 @@ againEp:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againEp
+	JNZ     againEt
 
-endEq:
+endEu:
 	VZEROUPPER
 	RET
 
@@ -2821,9 +2856,9 @@ TEXT ·winogradOutputGradAVX2(SB), NOSPLIT, $0-72
 	VXORPS Y0, Y0, Y0
 	MOVQ   tiles+64(FP), R10
 	TESTQ  R10, R10
-	JZ     endEs
+	JZ     endEw
 
-againEr:
+againEv:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R8)(R9*1), Y4
 	VADDPS  Y4, Y1, Y2
@@ -2906,9 +2941,9 @@ againEr:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againEr
+	JNZ     againEv
 
-endEs:
+endEw:
 	VZEROUPPER
 	RET
 
@@ -2941,9 +2976,9 @@ TEXT ·winogradFilterAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+48(FP), R12
 	TESTQ   R12, R12
-	JZ      endEu
+	JZ      endEy
 
-againEt:
+againEx:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R11), Y2
 	VMOVUPS (R10), Y3
@@ -3072,9 +3107,9 @@ againEt:
 	ADDQ    $0x40, R11
 	ADDQ    $0x40, R10
 	DECQ    R12
-	JNZ     againEt
+	JNZ     againEx
 
-endEu:
+endEy:
 	VZEROUPPER
 	RET
 
@@ -3097,9 +3132,9 @@ TEXT ·winogradFilterGradAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endEw
+	JZ      endFa
 
-againEv:
+againEz:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3228,9 +3263,9 @@ againEv:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againEv
+	JNZ         againEz
 
-endEw:
+endFa:
 	VZEROUPPER
 	RET
 
@@ -3253,9 +3288,9 @@ TEXT ·winogradFilterGradAddAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endEy
+	JZ      endFc
 
-againEx:
+againFb:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3402,8 +3437,8 @@ againEx:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againEx
+	JNZ         againFb
 
-endEy:
+endFc:
 	VZEROUPPER
 	RET

@@ -23,8 +23,9 @@ type path struct {
 	laneSums   func(s *Vector, x []float32)
 	tanh       func(y, x []float32)
 	tanhGrad   func(dx, dy, y []float32)
-	maximum    func(y, x []float32, step int)
-	maxGrad    func(dx, g, x, y []float32, step int)
+
+	windowMax     func(y, x []float32, taps []int, step int)
+	windowMaxGrad func(dx, g, x, y []float32, places, taps []int, step int)
 
 	reluSums       func(s, q *Vector, x []float32)
 	reluAffine     func(y, x []float32, a, b *Vector)
@@ -49,8 +50,9 @@ var plain = path{
 	laneSums:   laneSumsGo,
 	tanh:       tanhGo,
 	tanhGrad:   tanhGradGo,
-	maximum:    maximumGo,
-	maxGrad:    maxGradGo,
+
+	windowMax:     windowMaxGo,
+	windowMaxGrad: windowMaxGradGo,
 
 	reluSums:       reluSumsGo,
 	reluAffine:     reluAffineGo,

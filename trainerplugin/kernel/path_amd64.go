@@ -18,8 +18,9 @@ func assembled() []path {
 		laneSums:   laneSumsAVX2,
 		tanh:       tanhAVX2,
 		tanhGrad:   tanhGradAVX2,
-		maximum:    maximumAVX2,
-		maxGrad:    maxGradAVX2,
+
+		windowMax:     windowMaxAVX2,
+		windowMaxGrad: windowMaxGradAVX2,
 
 		reluSums:       reluSumsAVX2,
 		reluAffine:     reluAffineAVX2,

@@ -144,15 +144,15 @@ func tanhAVX2(y []float32, x []float32)
 //go:noescape
 func tanhGradAVX2(dx []float32, dy []float32, y []float32)
 
-// Raises blocks of y to every step-th of x.
+// The maxima over windows of x.
 //
 //go:noescape
-func maximumAVX2(y []float32, x []float32, step int)
+func windowMaxAVX2(y []float32, x []float32, taps []int, step int)
 
-// Moves g to dx where x equals y.
+// Moves g to dx where x is first to equal y.
 //
 //go:noescape
-func maxGradAVX2(dx []float32, g []float32, x []float32, y []float32, step int)
+func windowMaxGradAVX2(dx []float32, g []float32, x []float32, y []float32, places []int, taps []int, step int)
 
 // Adds the sums of relu x and of its squares.
 //

@@ -40,22 +40,24 @@ func TanhGrad(dx, dy, y []float32) {
 	use.tanhGrad(dx, dy, y)
 }
 
-// Max raises each block v of y to block v·step of x, where that is greater.
-func Max(y, x []float32, step int) {
-	whole(len(y))
-	strided(len(y), len(x), step)
-	use.maximum(y, x, step)
+// WindowMax sets each block v of y to the greatest of the blocks of x that begin
+// at v·step·Lanes plus one of the taps, lane by lane.
+func WindowMax(y, x []float32, taps []int, step int) {
+	window(len(y), len(x), taps, step)
+	use.windowMax(y, x, taps, step)
 }
 
-// MaxGrad hands gradient from maxima to where they came from: wherever block
-// v·step of x equals block v of y, it moves g's number to dx. Called on each
-// place of a pooling window in turn, it gives the gradient to the first
-// maximum.
-func MaxGrad(dx, g, x, y []float32, step int) {
+// WindowMaxGrad hands g, the gradient of y as WindowMax made it of x, to dx: it
+// adds each number to where the first of the greatest, in the order of taps,
+// came from. Places are the taps of dx, which may lie otherwise than x.
+func WindowMaxGrad(dx, g, x, y []float32, places, taps []int, step int) {
 	whole(len(y), len(g))
-	strided(len(y), len(x), step)
-	strided(len(y), len(dx), step)
-	use.maxGrad(dx, g, x, y, step)
+	if len(places) != len(taps) {
+		panic("kernel: lengths differ")
+	}
+	window(len(y), len(x), taps, step)
+	window(len(y), len(dx), places, step)
+	use.windowMaxGrad(dx, g, x, y, places, taps, step)
 }
 
 func whole(n int, others ...int) {
@@ -69,8 +71,16 @@ func whole(n int, others ...int) {
 	}
 }
 
-func strided(n, m, step int) {
-	if n > 0 && (step < 1 || m < (n/Lanes-1)*step*Lanes+Lanes) {
-		panic("kernel: strided array too short")
+// window checks that an array of m floats holds the windows of n floats of
+// results.
+func window(n, m int, taps []int, step int) {
+	whole(n)
+	if step < 1 || len(taps) == 0 {
+		panic("kernel: empty window")
+	}
+	for _, t := range taps {
+		if n > 0 && (t < 0 || t+(n/Lanes-1)*step*Lanes+Lanes > m) {
+			panic("kernel: window reaches outside its array")
+		}
 	}
 }

@@ -85,27 +85,31 @@ func tanhGradGo(dx, dy, y []float32) {
 	}
 }
 
-func maximumGo(y, x []float32, step int) {
-	for ; len(y) >= Lanes; y = y[Lanes:] {
-		v, u := (*[Lanes]float32)(y), (*[Lanes]float32)(x)
-		for l := range v {
-			if u[l] > v[l] {
-				v[l] = u[l]
+func windowMaxGo(y, x []float32, taps []int, step int) {
+	for v := 0; v < len(y); v += Lanes {
+		top := (*Vector)(y[v:])
+		*top = Vector(x[v*step+taps[0]:])
+		for _, tap := range taps[1:] {
+			u := (*Vector)(x[v*step+tap:])
+			for l := range u {
+				if u[l] > top[l] {
+					top[l] = u[l]
+				}
 			}
 		}
-		x = x[min(step*Lanes, len(x)):]
 	}
 }
 
-func maxGradGo(dx, g, x, y []float32, step int) {
+func windowMaxGradGo(dx, g, x, y []float32, places, taps []int, step int) {
 	for v := 0; v < len(y); v += Lanes {
-		at := v * step
-		d, u := (*[Lanes]float32)(dx[at:]), (*[Lanes]float32)(x[at:])
-		h, m := (*[Lanes]float32)(g[v:]), (*[Lanes]float32)(y[v:])
-		for l := range d {
-			if u[l] == m[l] {
-				d[l] += h[l]
-				h[l] = 0
+		left, top := Vector(g[v:]), (*Vector)(y[v:])
+		for i, tap := range taps {
+			d, u := (*Vector)(dx[v*step+places[i]:]), (*Vector)(x[v*step+tap:])
+			for l := range d {
+				if u[l] == top[l] {
+					d[l] += left[l]
+					left[l] = 0
+				}
 			}
 		}
 	}

@@ -97,23 +97,19 @@ func TestPathsAgree(t *testing.T) {
 	t.Run("reluAffineGrad", func(t *testing.T) {
 		each(t, 3, func(p *path, x [][]float32) { p.reluAffineGrad(x[0], x[1], x[2], &a, &b, &c) })
 	})
+	taps, places := []int{0, 3, 16, 35}, []int{35, 0, 19, 16}
 	for _, step := range []int{1, 2, 3} {
-		strided := func(x []float32) []float32 { // blocks of the short array
-			n := len(x) / Lanes
-			return x[:(n+step-1)/step*Lanes]
+		results := func(n int) int { // that fit in n floats, beyond the last tap
+			return max(0, n-35-Lanes+step*Lanes) / (step * Lanes) * Lanes
 		}
-		t.Run(fmt.Sprintf("maximum/%d", step), func(t *testing.T) {
-			each(t, 2, func(p *path, x [][]float32) { p.maximum(strided(x[0]), x[1], step) })
+		t.Run(fmt.Sprintf("windowMax/%d", step), func(t *testing.T) {
+			each(t, 2, func(p *path, x [][]float32) { p.windowMax(x[0][:results(len(x[0]))], x[1], taps, step) })
 		})
-		t.Run(fmt.Sprintf("maxGrad/%d", step), func(t *testing.T) {
+		t.Run(fmt.Sprintf("windowMaxGrad/%d", step), func(t *testing.T) {
 			each(t, 4, func(p *path, x [][]float32) {
-				y := strided(x[3])
-				for i := range y { // half of them equal
-					if i%2 == 0 {
-						y[i] = x[2][i/Lanes*step*Lanes+i%Lanes]
-					}
-				}
-				p.maxGrad(x[0], strided(x[1]), x[2], y, step)
+				n := results(len(x[0]))
+				plain.windowMax(x[3][:n], x[2], taps, step)
+				p.windowMaxGrad(x[0], x[1][:n], x[2], x[3][:n], places, taps, step)
 			})
 		})
 	}
@@ -183,14 +179,29 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-func TestMaxGradGivesToTheFirst(t *testing.T) {
+func TestWindowMaxGradGivesToTheFirst(t *testing.T) {
 	for _, p := range paths {
 		x, dx := slices.Repeat([]float32{2}, 2*Lanes), make([]float32, 2*Lanes)
-		y, g := slices.Repeat([]float32{2}, Lanes), slices.Repeat([]float32{5}, Lanes)
-		p.maxGrad(dx[:Lanes], g, x[:Lanes], y, 1)
-		p.maxGrad(dx[Lanes:], g, x[Lanes:], y, 1)
-		if dx[0] != 5 || dx[Lanes] != 0 || g[0] != 0 {
-			t.Errorf("%s: gradients %v and %v of two equal maxima, %v left; want 5, 0, 0", p.name, dx[0], dx[Lanes], g[0])
+		y, g := make([]float32, Lanes), slices.Repeat([]float32{5}, Lanes)
+		p.windowMax(y, x, []int{Lanes, 0}, 1)
+		p.windowMaxGrad(dx, g, x, y, []int{Lanes, 0}, []int{Lanes, 0}, 1)
+		if y[0] != 2 || dx[0] != 0 || dx[Lanes] != 5 {
+			t.Errorf("%s: maximum %v, gradients %v and %v of two equal ones; want 2, 0 and 5", p.name, y[0], dx[0], dx[Lanes])
+		}
+	}
+}
+
+// A window sees its taps and nothing else, whatever its step.
+func TestWindowMax(t *testing.T) {
+	x := make([]float32, 8*Lanes)
+	for i := range x {
+		x[i] = float32(i/Lanes*7%8) + float32(i%Lanes)/32 // blocks 0 7 6 5 4 3 2 1
+	}
+	y := make([]float32, 3*Lanes)
+	WindowMax(y, x, []int{2 * Lanes, 0}, 2)
+	for v, want := range []float32{6, 6, 4} {
+		if got := y[v*Lanes+5]; got != want+5./32 {
+			t.Errorf("maximum %d is %v, want %v", v, got, want+5./32)
 		}
 	}
 }
@@ -200,7 +211,8 @@ func TestLengthsAreChecked(t *testing.T) {
 	calls := map[string]func(){
 		"no multiple": func() { Tanh(x[:5], x[:5]) },
 		"unequal":     func() { Axpy(x, 1, x[:16]) },
-		"strided":     func() { Max(x, x, 2) },
+		"window":      func() { WindowMax(x, x, []int{0, 1}, 1) },
+		"no window":   func() { WindowMax(x, x, nil, 1) },
 	}
 	for name, call := range calls {
 		func() {

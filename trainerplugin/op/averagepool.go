@@ -49,6 +49,42 @@ func (p *pool) average(x *Value) *operation {
 	return o
 }
 
+// inside is which of the results along one side have position k of their window
+// in the image: from the first on, count of them.
+func (s span) inside(k, stride int) (first, count int) {
+	first = max(0, (s.before-k+stride-1)/stride)
+	last := s.in - 1 + s.before - k
+	if last < 0 {
+		return first, 0
+	}
+	return first, max(0, min(s.out-1, last/stride)-first+1)
+}
+
+// A place is one position of the window over a row of results: the results
+// that have it in the image, and the row of pixels that it meets.
+type place struct{ first, count, y, x int }
+
+// eachPlace calls do for each position of the window over row r of the result.
+func (p *pool) eachPlace(r int, do func(place)) {
+	for wy := range p.window.Size {
+		y := r*p.window.Stride + wy - p.ys.before
+		if y < 0 || y >= p.ys.in {
+			continue
+		}
+		for wx := range p.window.Size {
+			first, count := p.xs.inside(wx, p.window.Stride)
+			if count > 0 {
+				do(place{first, count, y, first*p.window.Stride + wx - p.xs.before})
+			}
+		}
+	}
+}
+
+// pixels is the row of pixels of block k of v's image, a stride apart.
+func (a place) pixels(v *Value, img []float32, k, stride int) []float32 {
+	return img[v.at(k, a.y, a.x):][:((a.count-1)*stride+1)*kernel.Lanes]
+}
+
 // eachRow calls do for every row of the images of this run.
 func (p *pool) eachRow(v *Value, do func(image, block, row int)) {
 	for i := range p.group.Images() {
@@ -62,13 +98,9 @@ func (p *pool) eachRow(v *Value, do func(image, block, row int)) {
 
 // share is 1 over the pixels of the window of result (r, q).
 func (p *pool) share(r, q int) float32 {
-	return 1 / float32(p.ys.within(r, p.window)*p.xs.within(q, p.window))
-}
-
-// within is how many positions of the window of result i lie in the image.
-func (s span) within(i int, w Window) int {
-	first := i*w.Stride - s.before
-	return min(s.in, first+w.Size) - max(0, first)
+	_, height := p.ys.window(r, p.window)
+	_, width := p.xs.window(q, p.window)
+	return 1 / float32(height*width)
 }
 
 func scale(x []float32, a float32) {

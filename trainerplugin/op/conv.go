@@ -112,17 +112,12 @@ func (c *conv) forward(b *Builder) *operation {
 
 func (c *conv) forwardDirect(o *operation) {
 	var t kernel.Tile
+	var rows []*kernel.Taps
 	o.plan = func(in []*Value) {
-		x := in[0]
-		var taps []kernel.Tap
-		for i := range c.inBlocks() {
-			for y := range c.filters.height {
-				taps = append(taps, kernel.Tap{A: i*x.plane() + y*x.row(), B: c.at(0, i, y)})
-			}
-		}
+		rows = c.rowTaps(in[0])
 		t = kernel.Tile{
-			Taps: kernel.NewTaps(taps), Depth: c.filters.width * c.lanes,
-			Rows: c.xs.out, ARow: c.stride * c.lanes, AStep: 1, BStep: kernel.Lanes, CRow: kernel.Lanes,
+			Depth: c.filters.width * c.lanes,
+			Rows:  c.xs.out, ARow: c.stride * c.lanes, AStep: 1, BStep: kernel.Lanes, CRow: kernel.Lanes,
 		}
 	}
 	o.do = func(in []*Value) {
@@ -133,17 +128,54 @@ func (c *conv) forwardDirect(o *operation) {
 				t.B1, t.D1 = in[1].mem[c.at(second, 0, 0):], in[2].mem[second*kernel.Lanes:]
 			}
 			for i := range c.group.Images() {
-				c.forwardImage(&t, in[0], o.out, i, k, second)
+				c.forwardImage(&t, rows, in[0], o.out, i, k, second)
 			}
 		})
 	}
 }
 
+// rowTaps is, for each row of results, the rows of the filter that meet a row
+// of the image and not the zeros around it.
+func (c *conv) rowTaps(x *Value) []*kernel.Taps {
+	var lists tapLists
+	for r := range c.ys.out {
+		first, count := c.ys.taps(r, c.filters.height, c.stride)
+		lists.add(first, count, func() (taps []kernel.Tap) {
+			for i := range c.inBlocks() {
+				for y := first; y < first+count; y++ {
+					taps = append(taps, kernel.Tap{A: i*x.plane() + y*x.row(), B: c.at(0, i, y)})
+				}
+			}
+			return taps
+		})
+	}
+	return lists.rows
+}
+
+// tapLists is the taps of rows, of which most are alike.
+type tapLists struct {
+	rows []*kernel.Taps
+	made map[[2]int]*kernel.Taps
+}
+
+// add appends a row's taps; rows of the same first and count share them.
+func (t *tapLists) add(first, count int, list func() []kernel.Tap) {
+	key := [2]int{first, count}
+	if t.made == nil {
+		t.made = map[[2]int]*kernel.Taps{}
+	}
+	if t.made[key] == nil {
+		t.made[key] = kernel.NewTaps(list())
+	}
+	t.rows = append(t.rows, t.made[key])
+}
+
 // forwardImage computes one or two blocks of channels of image i.
-func (c *conv) forwardImage(t *kernel.Tile, in, out *Value, i, k, second int) {
+func (c *conv) forwardImage(t *kernel.Tile, rows []*kernel.Taps, in, out *Value, i, k, second int) {
 	x, y := in.of(i), out.of(i)
 	first := c.groupOf(k) * c.inBlocks()
 	for r := range c.ys.out {
+		t.Taps = rows[r]
 		t.A = x[in.at(first, r*c.stride-c.ys.before, -c.xs.before):]
 		t.C0 = y[out.at(k, r, 0):]
 		if second > 0 {

@@ -34,31 +34,43 @@ func (c *conv) weightGrad(w *Value) *operation {
 
 func (c *conv) weightGradDirect(o *operation) {
 	var t kernel.Tile
+	var rows []*kernel.Taps // of each row of the filter: the rows of results that it takes part in
 	o.plan = func(in []*Value) {
-		x, dy := in[0], in[1]
-		var taps []kernel.Tap
-		for v := range c.group.Views {
-			for r := range c.ys.out {
-				taps = append(taps, kernel.Tap{A: v*x.stride + r*c.stride*x.row(), B: v*dy.stride + r*dy.row()})
-			}
-		}
+		rows = c.weightTaps(in[0], in[1])
 		t = kernel.Tile{
-			Taps: kernel.NewTaps(taps), Depth: c.xs.out,
-			Rows: c.filters.width * c.lanes, ARow: 1, AStep: c.stride * c.lanes, BStep: kernel.Lanes, CRow: kernel.Lanes,
+			Depth: c.xs.out,
+			Rows:  c.filters.width * c.lanes, ARow: 1, AStep: c.stride * c.lanes, BStep: kernel.Lanes, CRow: kernel.Lanes,
 		}
 	}
 	o.do = func(in []*Value) {
 		for e := range c.group.Active {
 			c.eachOutPair(func(k, second int) {
-				c.weightGradBlocks(&t, in[0], in[1], o.out.of(e), e*c.group.Views, k, second)
+				c.weightGradBlocks(&t, rows, in[0], in[1], o.out.of(e), e*c.group.Views, k, second)
 			})
 		}
 	}
 }
 
+// weightTaps is, for each row of the filter, the rows of results that have it
+// on a row of the image and not on the zeros around it.
+func (c *conv) weightTaps(x, dy *Value) (rows []*kernel.Taps) {
+	for ky := range c.filters.height {
+		var taps []kernel.Tap
+		for v := range c.group.Views {
+			for r := range c.ys.out {
+				if first, count := c.ys.taps(r, c.filters.height, c.stride); ky >= first && ky < first+count {
+					taps = append(taps, kernel.Tap{A: v*x.stride + r*c.stride*x.row(), B: v*dy.stride + r*dy.row()})
+				}
+			}
+		}
+		rows = append(rows, kernel.NewTaps(taps))
+	}
+	return rows
+}
+
 // weightGradBlocks computes one or two blocks of outputs for the example whose
 // first view is image i.
-func (c *conv) weightGradBlocks(t *kernel.Tile, x, dy *Value, g []float32, i, k, second int) {
+func (c *conv) weightGradBlocks(t *kernel.Tile, rows []*kernel.Taps, x, dy *Value, g []float32, i, k, second int) {
 	from := dy.mem[i*dy.stride:]
 	t.B0, t.B1 = from[dy.at(k, 0, 0):], nil
 	if second > 0 {
@@ -67,6 +79,7 @@ func (c *conv) weightGradBlocks(t *kernel.Tile, x, dy *Value, g []float32, i, k,
 	first := c.groupOf(k) * c.inBlocks()
 	for ib := range c.inBlocks() {
 		for ky := range c.filters.height {
+			t.Taps = rows[ky]
 			t.A = x.mem[i*x.stride+x.at(first+ib, ky-c.ys.before, -c.xs.before):]
 			t.C0 = g[c.at(k, ib, ky):]
 			if second > 0 {
@@ -115,9 +128,9 @@ func biasGrad(name string, g *Group, bias *Value) *operation {
 // A phase is the pixels of the input that are alike modulo the stride: the
 // same taps of the filter reach them.
 type phase struct {
-	y, x   int // first pixel
-	height int // pixels, a stride apart
-	tile   kernel.Tile
+	y, x int            // first pixel
+	rows []*kernel.Taps // of each row of pixels, a stride apart
+	tile kernel.Tile
 }
 
 // reach is a tap's place along one side: filter position k reaches pixel
@@ -178,28 +191,47 @@ func (c *conv) phases(dy *Value) []phase {
 	var out []phase
 	for py := range min(c.stride, c.ys.in) {
 		for px := range min(c.stride, c.xs.in) {
-			var taps []kernel.Tap
-			for ob := range c.outBlocks() / c.groups { // of the first group
-				for _, ry := range c.ys.reaches(py, c.filters.height, c.stride) {
-					for _, rx := range c.xs.reaches(px, c.filters.width, c.stride) {
-						a := dy.at(ob, ry.shift, rx.shift)
-						taps = append(taps, kernel.Tap{A: a, B: c.turnedAt(ob, ry.k, rx.k)})
-					}
-				}
-			}
 			out = append(out, phase{
 				y: py, x: px,
-				height: (c.ys.in - py + c.stride - 1) / c.stride,
+				rows: c.phaseTaps(dy, py, px),
 				tile: kernel.Tile{
-					Taps: kernel.NewTaps(taps), Depth: kernel.Lanes,
-					Rows: (c.xs.in - px + c.stride - 1) / c.stride,
-					ARow: kernel.Lanes, AStep: 1, BStep: kernel.Lanes, CRow: c.stride * kernel.Lanes,
+					Depth: kernel.Lanes,
+					Rows:  (c.xs.in - px + c.stride - 1) / c.stride,
+					ARow:  kernel.Lanes, AStep: 1, BStep: kernel.Lanes, CRow: c.stride * kernel.Lanes,
 					D0: kernel.Zero, D1: kernel.Zero,
 				},
 			})
 		}
 	}
 	return out
+}
+
+// phaseTaps is the taps of each row of a phase that meet a row of results.
+func (c *conv) phaseTaps(dy *Value, py, px int) []*kernel.Taps {
+	var lists tapLists
+	all := c.ys.reaches(py, c.filters.height, c.stride)
+	for r := range (c.ys.in - py + c.stride - 1) / c.stride {
+		// Shifts fall from reach to reach, so those that meet one are neighbours.
+		first := 0
+		for first < len(all) && r+all[first].shift >= c.ys.out {
+			first++
+		}
+		end := first
+		for end < len(all) && r+all[end].shift >= 0 {
+			end++
+		}
+		lists.add(first, end-first, func() (taps []kernel.Tap) {
+			for ob := range c.outBlocks() / c.groups { // of the first group
+				for _, ry := range all[first:end] {
+					for _, rx := range c.xs.reaches(px, c.filters.width, c.stride) {
+						taps = append(taps, kernel.Tap{A: dy.at(ob, ry.shift, rx.shift), B: c.turnedAt(ob, ry.k, rx.k)})
+					}
+				}
+			}
+			return taps
+		})
+	}
+	return lists.rows
 }
 
 // inputGradImage computes one or two blocks of channels of image i.
@@ -212,7 +244,8 @@ func (c *conv) inputGradImage(p *phase, dy *Value, turned []float32, dx *Value, 
 		t.B1 = turned[begin(second):]
 	}
 	from, to := dy.of(i), dx.of(i)
-	for r := range p.height {
+	for r, taps := range p.rows {
+		t.Taps = taps
 		t.A = from[first*dy.plane()+r*dy.row():]
 		y := r*c.stride + p.y
 		t.C0 = to[dx.at(k, y, p.x):]

@@ -32,62 +32,74 @@ func (b *Builder) MaxPool(name string, x *G.Node, w Window) *G.Node {
 	return b.layer(p.forward(in), x)
 }
 
-// inside is which of the results along one side have position k of their window
-// in the image: from the first on, count of them.
-func (s span) inside(k, stride int) (first, count int) {
-	first = max(0, (s.before-k+stride-1)/stride)
-	last := s.in - 1 + s.before - k
-	if last < 0 {
-		return first, 0
-	}
-	return first, max(0, min(s.out-1, last/stride)-first+1)
+// A run is neighbouring results of a row whose windows lie in the image alike.
+type run struct {
+	first, count  int
+	y, x          int // the first pixel of the first window that is in the image
+	height, width int // pixels of a window that are
 }
 
-// A place is one position of the window over a row of results: the results
-// that have it in the image, and the row of pixels that it meets.
-type place struct{ first, count, y, x int }
-
-// eachPlace calls do for each position of the window over row r of the result.
-func (p *pool) eachPlace(r int, do func(place)) {
-	for wy := range p.window.Size {
-		y := r*p.window.Stride + wy - p.ys.before
-		if y < 0 || y >= p.ys.in {
-			continue
-		}
-		for wx := range p.window.Size {
-			first, count := p.xs.inside(wx, p.window.Stride)
-			if count > 0 {
-				do(place{first, count, y, first*p.window.Stride + wx - p.xs.before})
+// runs cuts every row of the results into runs.
+func (p *pool) runs() [][]run {
+	rows := make([][]run, p.ys.out)
+	for r := range rows {
+		y, height := p.ys.window(r, p.window)
+		for q := range p.xs.out {
+			x, width := p.xs.window(q, p.window)
+			if n := len(rows[r]); n > 0 {
+				last := &rows[r][n-1]
+				if width == last.width && x == last.x+last.count*p.window.Stride {
+					last.count++
+					continue
+				}
 			}
+			rows[r] = append(rows[r], run{q, 1, y, x, height, width})
 		}
 	}
+	return rows
 }
 
-// results is the part of row r of block k of v's image that a place is for.
-func (a place) results(v *Value, img []float32, k, r int) []float32 {
-	return img[v.at(k, r, a.first):][:a.count*kernel.Lanes]
+// window is which pixels of the window of result i lie in the image.
+func (s span) window(i int, w Window) (first, count int) {
+	k, count := s.taps(i, w.Size, w.Stride)
+	return i*w.Stride - s.before + k, count
 }
 
-// pixels is the row of pixels of block k of v's image, a stride apart.
-func (a place) pixels(v *Value, img []float32, k, stride int) []float32 {
-	return img[v.at(k, a.y, a.x):][:((a.count-1)*stride+1)*kernel.Lanes]
+// taps is where the pixels of a window lie in images like m, from its first.
+func (r run) taps(m *image) (taps []int) {
+	for i := range r.height {
+		for j := range r.width {
+			taps = append(taps, i*m.row()+j*m.lanes)
+		}
+	}
+	return taps
+}
+
+// tapsOf is the taps of each run of each row.
+func tapsOf(rows [][]run, m *image) [][][]int {
+	taps := make([][][]int, len(rows))
+	for r, runs := range rows {
+		for _, w := range runs {
+			taps[r] = append(taps[r], w.taps(m))
+		}
+	}
+	return taps
 }
 
 func (p *pool) forward(x *Value) *operation {
 	m := image{channels: x.channels, height: p.ys.out, width: p.xs.out, lanes: kernel.Lanes}
 	o := &operation{layer: p.name, kind: "maxPool", what: p.describe(PoolMax), out: newImages(p.group.capacity(), m), wrt: []bool{true}}
+	rows := p.runs()
+	var taps [][][]int
+	o.plan = func(in []*Value) { taps = tapsOf(rows, &in[0].image) }
 	o.do = func(in []*Value) {
-		for i := range p.group.Images() {
-			from, to := in[0].of(i), o.out.of(i)
-			for k := range o.out.blocks() {
-				for r := range p.ys.out {
-					p.start(in[0], from, to[o.out.at(k, r, 0):], k, r)
-					p.eachPlace(r, func(a place) {
-						kernel.Max(a.results(o.out, to, k, r), a.pixels(in[0], from, k, p.window.Stride), p.window.Stride)
-					})
-				}
+		x, y := in[0], o.out
+		p.eachRow(y, func(i, k, r int) {
+			from, to := x.of(i), y.of(i)
+			for n, w := range rows[r] {
+				kernel.WindowMax(to[y.at(k, r, w.first):][:w.count*kernel.Lanes], from[x.at(k, w.y, w.x):], taps[r][n], p.window.Stride)
 			}
-		}
+		})
 	}
 	o.derive = func(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 		n, err := apply(p.grad(ValueOf(in[0])), in[0], out, grad)
@@ -96,38 +108,23 @@ func (p *pool) forward(x *Value) *operation {
 	return o
 }
 
-// start copies to y, a row of results, the first pixel of each window that lies
-// in the image.
-func (p *pool) start(x *Value, img, y []float32, k, r int) {
-	row := max(0, r*p.window.Stride-p.ys.before)
-	for q := range p.xs.out {
-		column := max(0, q*p.window.Stride-p.xs.before)
-		copy(y[q*kernel.Lanes:][:kernel.Lanes], img[x.at(k, row, column):])
-	}
-}
-
 func (p *pool) grad(x *Value) *operation {
 	o := &operation{layer: p.name, kind: "maxPoolGrad", what: p.describe(PoolMaxGrad), out: x.like()}
-	g := kernel.Alloc(p.xs.out * kernel.Lanes)
+	rows := p.runs()
+	var taps, places [][][]int // in images and in their gradients
+	o.plan = func(in []*Value) { taps, places = tapsOf(rows, &in[0].image), tapsOf(rows, &o.out.image) }
 	o.do = func(in []*Value) {
-		x, y, dy := in[0], in[1], in[2]
-		clear(o.out.mem)
-		for i := range p.group.Images() {
-			for k := range y.blocks() {
-				for r := range p.ys.out {
-					copy(g, dy.of(i)[dy.at(k, r, 0):])
-					p.gradRow(x, o.out, i, k, r, g, y.of(i)[y.at(k, r, 0):][:len(g)])
-				}
+		x, y, dy, dx := in[0], in[1], in[2], o.out
+		clear(dx.mem)
+		p.eachRow(y, func(i, k, r int) {
+			for n, w := range rows[r] {
+				size := w.count * kernel.Lanes
+				kernel.WindowMaxGrad(
+					dx.of(i)[dx.at(k, w.y, w.x):], dy.of(i)[dy.at(k, r, w.first):][:size],
+					x.of(i)[x.at(k, w.y, w.x):], y.of(i)[y.at(k, r, w.first):][:size],
+					places[r][n], taps[r][n], p.window.Stride)
 			}
-		}
+		})
 	}
 	return o
-}
-
-func (p *pool) gradRow(x, dx *Value, i, k, r int, g, y []float32) {
-	p.eachPlace(r, func(a place) {
-		part := g[a.first*kernel.Lanes:][:a.count*kernel.Lanes]
-		top := y[a.first*kernel.Lanes:][:a.count*kernel.Lanes]
-		kernel.MaxGrad(a.pixels(dx, dx.of(i), k, p.window.Stride), part, a.pixels(x, x.of(i), k, p.window.Stride), top, p.window.Stride)
-	})
 }

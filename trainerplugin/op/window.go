@@ -45,3 +45,11 @@ func (w Window) over(m *image) (y, x span, err error) {
 	}
 	return y, x, err
 }
+
+// taps is which positions of a window of the given size and stride lie in the
+// image for result i: from the first on, count of them.
+func (s span) taps(i, size, stride int) (first, count int) {
+	begin := i*stride - s.before
+	first = max(0, -begin)
+	return first, max(0, min(size, s.in-begin)-first)
+}

@@ -147,42 +147,78 @@ func horner(x reg.VecVirtual, coefficients []Mem) reg.VecVirtual {
 }
 
 func pooling() {
-	text("maximumAVX2", "func(y, x []float32, step int)", "Raises blocks of y to every step-th of x.")
+	text("windowMaxAVX2", "func(y, x []float32, taps []int, step int)", "The maxima over windows of x.")
 	y, x, stride := pointer("y"), pointer("x"), blockStride()
+	taps, more := pointer("taps"), Load(Param("taps").Len(), GP64()).(reg.GPVirtual)
+	DECQ(more)
 	blocks("y", func() {
-		eachHalf(func(i int) {
-			v, old := YMM(), YMM()
-			VMOVUPS(half(x, i), v)
-			VMOVUPS(half(y, i), old)
-			// The result is the second source, the old one, where either is
-			// not a number, as in Go's x > y.
-			VMAXPS(old, v, v)
-			VMOVUPS(v, half(y, i))
+		top := fresh(2)
+		pixel := pointTo(x, taps)
+		eachHalf(func(i int) { VMOVUPS(half(pixel, i), top[i]) })
+		eachTap(taps, more, 1, func(tap reg.GPVirtual) {
+			pixel := pointTo(x, tap)
+			eachHalf(func(i int) {
+				v := YMM()
+				VMOVUPS(half(pixel, i), v)
+				// The result is the second source, the old one, where either
+				// is not a number, as in Go's x > y.
+				VMAXPS(top[i], v, top[i])
+			})
 		})
+		eachHalf(func(i int) { VMOVUPS(top[i], half(y, i)) })
 		advance(y)
 		ADDQ(stride, x)
 	})
 	done()
 
-	text("maxGradAVX2", "func(dx, g, x, y []float32, step int)", "Moves g to dx where x equals y.")
-	dx, g, from, top, step := pointer("dx"), pointer("g"), pointer("x"), pointer("y"), blockStride()
+	text("windowMaxGradAVX2", "func(dx, g, x, y []float32, places, taps []int, step int)", "Moves g to dx where x is first to equal y.")
+	dx, g, from, at, step := pointer("dx"), pointer("g"), pointer("x"), pointer("y"), blockStride()
+	places, list, all := pointer("places"), pointer("taps"), Load(Param("taps").Len(), GP64()).(reg.GPVirtual)
+	SUBQ(list, places) // now how far places are from taps
 	blocks("y", func() {
+		left, top := fresh(2), fresh(2)
 		eachHalf(func(i int) {
-			equal, v, d := YMM(), YMM(), YMM()
-			VMOVUPS(half(from, i), equal)
-			VCMPPS(Imm(0), half(top, i), equal, equal)
-			VMOVUPS(half(g, i), v)
-			VANDPS(v, equal, d)
-			VADDPS(half(dx, i), d, d)
-			VMOVUPS(d, half(dx, i))
-			VANDNPS(v, equal, v)
-			VMOVUPS(v, half(g, i))
+			VMOVUPS(half(g, i), left[i])
+			VMOVUPS(half(at, i), top[i])
 		})
-		advance(g, top)
-		ADDQ(step, dx)
+		eachTap(list, all, 0, func(tap reg.GPVirtual) {
+			place := GP64()
+			MOVQ(Mem{Base: tap, Index: places, Scale: 1}, place)
+			LEAQ(Mem{Base: dx, Index: place, Scale: 4}, place)
+			pixel := pointTo(from, tap)
+			eachHalf(func(i int) {
+				equal, v := YMM(), YMM()
+				VCMPPS(Imm(0), half(pixel, i), top[i], equal)
+				VANDPS(left[i], equal, v)
+				VADDPS(half(place, i), v, v)
+				VMOVUPS(v, half(place, i))
+				VANDNPS(left[i], equal, left[i])
+			})
+		})
+		advance(g, at)
 		ADDQ(step, from)
+		ADDQ(step, dx)
 	})
 	done()
+}
+
+// pointTo is the address that a tap gives from base.
+func pointTo(base, tap reg.GPVirtual) reg.GPVirtual {
+	p := GP64()
+	MOVQ(Mem{Base: tap}, p)
+	LEAQ(Mem{Base: base, Index: p, Scale: 4}, p)
+	return p
+}
+
+// eachTap runs body for n taps from the given one on, with where each is noted.
+func eachTap(taps, n reg.GPVirtual, first int, body func(tap reg.GPVirtual)) {
+	tap, left := GP64(), GP64()
+	LEAQ(Mem{Base: taps, Disp: 8 * first}, tap)
+	MOVQ(n, left)
+	times(left, func() {
+		body(tap)
+		ADDQ(Imm(8), tap)
+	})
 }
 
 // blockStride is the parameter step, a number of blocks, in bytes.
