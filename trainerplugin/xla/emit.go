@@ -129,10 +129,11 @@ func literal(element Element, x float64) string {
 	return s
 }
 
-// constant is a tensor whose elements are all x.
+// constant is a tensor whose elements are all x. It is a scalar that is
+// repeated: a compiler may write out a constant of many elements.
 func (e *emitter) constant(element Element, shape []int, x float64) value {
-	attributes := fmt.Sprintf("value = dense<%s> : %s", literal(element, x), tensorType(element, shape))
-	return e.apply("constant", attributes, element, shape)
+	attributes := fmt.Sprintf("value = dense<%s> : %s", literal(element, x), tensorType(element, nil))
+	return e.broadcast(e.apply("constant", attributes, element, nil), shape)
 }
 
 // vector is a constant of one dimension.

@@ -72,7 +72,11 @@ func constant(o *operation, out *Tensor, _ []*Tensor) {
 		panic(fmt.Sprintf("%d numbers for %v", len(literals), out.Type))
 	}
 	for i := range out.Len() {
-		out.parse(i, literals[i%len(literals)])
+		if i < len(literals) {
+			out.parse(i, literals[i])
+		} else {
+			out.move(i, out, 0)
+		}
 	}
 }
 

@@ -18,13 +18,13 @@ func reduce(o *operation, out *Tensor, in []*Tensor) {
 	for i := range out.Len() {
 		out.move(i, in[1], 0)
 	}
-	stride := strides(shape)
+	stride, combine := strides(shape), out.combine(name, v)
 	eachIndex(v.Shape, func(i int, index []int) {
 		at := 0
 		for j, d := range kept {
 			at += index[d] * stride[j]
 		}
-		out.combine(name, at, v, i)
+		combine(at, i)
 	})
 }
 
@@ -61,7 +61,8 @@ func reduceWindow(o *operation, out *Tensor, in []*Tensor) {
 	for i := range out.Len() {
 		out.move(i, in[1], 0)
 	}
-	eachWindow(o, in[0], out.Shape, func(i, at int) { out.combine(name, i, in[0], at) })
+	combine := out.combine(name, in[0])
+	eachWindow(o, in[0], out.Shape, combine)
 }
 
 // selectAndScatter with a selection by GE: the first greatest of each window.
@@ -83,9 +84,9 @@ func selectAndScatter(o *operation, out *Tensor, in []*Tensor) {
 			chosen[i] = at
 		}
 	})
-	name := combiner(o.regions[1])
+	combine := out.combine(combiner(o.regions[1]), source)
 	for i, at := range chosen {
-		out.combine(name, at, source, i)
+		combine(at, i)
 	}
 }
 

@@ -87,9 +87,16 @@ type syntaxError string
 type reader struct {
 	text string
 	at   int
+
+	line, counted int // lines that end in the first counted bytes
 }
 
-func (r *reader) lineNumber() int { return 1 + strings.Count(r.text[:r.at], "\n") }
+// lineNumber counts on from the last call.
+func (r *reader) lineNumber() int {
+	r.line += strings.Count(r.text[r.counted:r.at], "\n")
+	r.counted = r.at
+	return r.line + 1
+}
 
 func (r *reader) fail(format string, args ...any) { panic(syntaxError(fmt.Sprintf(format, args...))) }
 

@@ -107,9 +107,9 @@ func pairwise(name string, out, a, b *Tensor) {
 		}
 		return
 	}
-	f := binaryInt[name]
+	f, mask := binaryInt[name], out.mask()
 	for i, x := range a.Ints {
-		out.Ints[i] = out.masked(f(out.Type, x, b.Ints[i]))
+		out.Ints[i] = f(out.Type, x, b.Ints[i]) & mask
 	}
 }
 
@@ -122,12 +122,13 @@ func combiner(b block) string {
 	return strings.TrimPrefix(b.body[0].name, "stablehlo.")
 }
 
-// combine sets element i of v to what the named operation makes of it and
-// element j of w.
-func (v *Tensor) combine(name string, i int, w *Tensor, j int) {
+// combine returns what sets element i of v to what the named operation makes of
+// it and element j of w.
+func (v *Tensor) combine(name string, w *Tensor) func(i, j int) {
 	if v.floating() {
-		v.Floats[i] = v.rounded(binaryFloat[name](v.Floats[i], w.Floats[j]))
-	} else {
-		v.Ints[i] = v.masked(binaryInt[name](v.Type, v.Ints[i], w.Ints[j]))
+		f := binaryFloat[name]
+		return func(i, j int) { v.Floats[i] = v.rounded(f(v.Floats[i], w.Floats[j])) }
 	}
+	f, mask := binaryInt[name], v.mask()
+	return func(i, j int) { v.Ints[i] = f(v.Type, v.Ints[i], w.Ints[j]) & mask }
 }

@@ -58,13 +58,11 @@ func reduced(x float64, exponent, fraction int) float64 {
 	return float64(math.Float32frombits((b + half) >> drop << drop))
 }
 
+// mask has the bits of t's element type.
+func (t Type) mask() uint64 { return ^uint64(0) >> (64 - widths[t.Element]) }
+
 // masked keeps the bits of t's element type.
-func (t Type) masked(x uint64) uint64 {
-	if w := widths[t.Element]; w < 64 {
-		return x & (1<<w - 1)
-	}
-	return x
-}
+func (t Type) masked(x uint64) uint64 { return x & t.mask() }
 
 // signedValue is the number that x stands for.
 func (t Type) signedValue(x uint64) int64 {
