@@ -137,12 +137,77 @@ func TestOperations(t *testing.T) {
 			x = b.Conv("conv0", x, 32, same(3, 2), op.FanInNormal)
 			return b.Dense("dense", layer(b, x), in.Classes, op.FanInNormal)
 		}
-		for _, c := range []Config{{Views: 1}, {Views: 2}, {Views: 1, Patches: true}, {Views: 2, Patches: true}} {
-			t.Run(fmt.Sprintf("%s/K=%d,patches=%t", name, c.Views, c.Patches), func(t *testing.T) {
-				c.Input, c.Images, c.Microbatch, c.Pixels, c.Precision = in, 2, 2, F32, Full
+		for views := 1; views <= 2; views++ {
+			t.Run(fmt.Sprintf("%s/K=%d", name, views), func(t *testing.T) {
+				c := Config{Input: in, Images: 1, Microbatch: 2, Pixels: F32, Precision: Full, Views: views}
 				compareArchitecture(t, interpreter{}, a, c, 3e-5)
 			})
 		}
+	}
+}
+
+// everything is a network of all operations, one after the other.
+func everything(b *op.Builder, x *G.Node) *G.Node {
+	x = b.Conv("conv0", x, 32, same(3, 1), op.FanInNormal)
+	x = b.Tanh("tanh", b.ReluGroupNorm("norm", x, 4))
+	x = b.Add("add", x, b.SELU("selu", b.ConvStandardised("conv1", x, 32, same(3, 1), op.FanInNormal)))
+	x = b.MaxPool("max", x, same(3, 2))
+	h := b.ConvStandardisedGrouped("conv2", b.ScaledGELU("gelu", x, op.GELUGain), 32, 2, same(3, 1), op.FanInNormal)
+	x = b.SkipInit("join", x, b.SqueezeExcite("se", h, 5, 2, op.FanInNormal), 0.2, op.Ones)
+	x = b.ExactGELU("exact", b.AveragePool("average", x, same(2, 2)), 1)
+	x = b.ScaledReLU("relu", b.Conv("conv3", x, 20, same(3, 2), op.FanInNormal), op.ReLUGain)
+	x = b.GlobalAverage("global", x)
+	return b.Dense("classifier", b.Tanh("tanh2", b.Dense("hidden", x, 9, op.FanInNormal)), 4, op.FanInNormal)
+}
+
+// All of them at once, with weight gradients by tap and by patches, on XLA too.
+func TestEverything(t *testing.T) {
+	for _, c := range []Config{{Views: 1}, {Views: 2, Patches: true}} {
+		t.Run(fmt.Sprintf("K=%d", c.Views), func(t *testing.T) {
+			c.Input, c.Images, c.Microbatch, c.Pixels = model.Input{Height: 9, Width: 8, Channels: 3, Classes: 4}, 1, 2, F32
+			eachMachine(t, func(t *testing.T, m machine) {
+				c.Precision = Full
+				compareArchitecture(t, m, everything, c, 3e-5)
+			})
+		})
+	}
+}
+
+// Operands of fewer digits give other gradients, by as much as they are rounded:
+// 2⁻¹¹ for the 10 bits of TF32, and 2⁻⁸ for the 7 of bfloat16, a few times over;
+// and not by less, or they would not be rounded. What the norm says of a gradient
+// holds for its part in the sum to float32's digits all the same.
+func TestPrecisions(t *testing.T) {
+	for _, tt := range []struct {
+		p        Precision
+		from, to float64
+	}{{Tensor32, 1e-5, 10 * 0x1p-11}, {Brain, 1e-3, 16 * 0x1p-8}} {
+		for _, views := range []int{1, 2} {
+			t.Run(fmt.Sprintf("%s/K=%d", tt.p, views), func(t *testing.T) {
+				c := Config{Input: model.Input{Height: 9, Width: 8, Channels: 3, Classes: 4}, Images: 1, Microbatch: 2, Pixels: F32, Precision: tt.p, Views: views}
+				eachMachine(t, func(t *testing.T, m machine) { comparePrecision(t, m, c, tt.from, tt.to) })
+			})
+		}
+	}
+}
+
+func comparePrecision(t *testing.T, m machine, c Config, from, to float64) {
+	t.Helper()
+	g := architecture(everything).graph(t, c.Input, c.Microbatch, c.Views)
+	in, want := randomArguments(t, g, c)
+	in[Indices], in[Words], in[Scalars] = []int32{0, 0}, StepInput{Count: 1}.Words(), StepInput{Clip: 1e-3}.Scalars()
+	got := call(t, m, gradientsOf(c, g), in)
+	sum := got.f32(Sum)
+	length, norm := 0.0, float64(got.f32(Norms)[0])
+	for i, x := range sum {
+		length += float64(x) * float64(x)
+		sum[i] *= float32(norm)
+	}
+	if d := distance(sum, want[0]); !(d > from && d < to) {
+		t.Errorf("gradients differ by %.2g of their length, not by %.2g to %.2g", d, from, to)
+	}
+	if length = math.Sqrt(length); !(length <= 1 && length > 1-3e-5) {
+		t.Errorf("the clipped gradient has length 1 - %.2g", 1-length)
 	}
 }
 
@@ -155,7 +220,8 @@ func compareArchitecture(t *testing.T, m machine, a architecture, c Config, tole
 	in, want := randomArguments(t, g, c)
 	p := gradientsOf(c, g)
 	for example := range c.Images {
-		in[Indices] = []int32{int32(example), 0}
+		in[Indices] = make([]int32, c.Capacity())
+		in[Indices].([]int32)[0] = int32(example)
 		in[Words], in[Scalars] = StepInput{Count: 1}.Words(), StepInput{Clip: clip}.Scalars()
 		got := call(t, m, p, in)
 		sum := got.f32(Sum)
