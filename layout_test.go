@@ -23,6 +23,9 @@ var mayImport = map[string][]string{
 	"sweep/sweeps":                          {},
 	"sweep/results":                         {"sweep", "sweep/privacy", "sweep/results/stats"},
 	"sweep/results/stats":                   {},
+	"sweep/results/chart":                   {},
+	"sweep/results/page":                    {"sweep", "sweep/privacy", "sweep/results", "sweep/results/chart", "sweep/results/stats"},
+	"sweep/results/resultstest":             {"sweep", "sweep/privacy", "sweep/results"},
 	"sweep/trainerplugin":                   {"sweep", "sweep/trainerplugin/trainerpb"},
 	"sweep/trainerplugin/trainerpb":         {},
 	"sweep/trainerplugin/trainertest":       {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/trainerpb"}, // to break the contract on the wire
@@ -55,7 +58,7 @@ var mayImport = map[string][]string{
 var onlyIn = map[string][]string{
 	"go.temporal.io/server":           {"sweep/workflows/devserver"},
 	"github.com/temporalio/ui-server": {"sweep/workflows/devserver"},
-	"github.com/mattn/go-sqlite3":     {"sweep/results"},
+	"github.com/mattn/go-sqlite3":     {"sweep/results", "sweep/results/resultstest"},
 	"gorgonia.org/gorgonia":           {"sweep/trainerplugin/op", "sweep/trainerplugin/model", "sweep/trainerplugin/xla"},
 	"github.com/hashicorp/go-plugin":  {"sweep/trainerplugin"},
 	"github.com/urfave/cli":           {"sweep/cmd/sweep"},

@@ -2,6 +2,7 @@ package results
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"strconv"
@@ -23,29 +24,27 @@ type survey struct {
 	external  int // completed trials of an external trainer
 }
 
-func surveyOf(ctx context.Context, q queryer, sweepKey int64, points []Point) (survey, error) {
-	s := survey{points: len(points)}
-	most := 0
-	for _, p := range points {
-		most = max(most, p.N)
+func surveyOf(ctx context.Context, q queryer, sweepKey int64) (s survey, err error) {
+	err = q.QueryRowContext(ctx, `
+		SELECT count(*), coalesce(sum(n = 1), 0), coalesce(sum(n < (SELECT max(n) FROM points WHERE sweep = ?1)), 0),
+			coalesce(sum(unpriced), 0), coalesce(sum(external), 0), (
+				SELECT count(*) FROM privacy_events e JOIN sweep_trials st ON st.trial = e.trial AND st.sweep = ?1
+				WHERE e.repeated > 0 AND st.state = 'completed'
+			), (SELECT count(*) FROM sweep_trials WHERE sweep = ?1 AND gone = 1 AND state = 'completed')
+		FROM points WHERE sweep = ?1`, sweepKey).Scan(&s.points, &s.single, &s.short, &s.unpriced, &s.external, &s.restarted, &s.gone)
+	if err != nil {
+		return s, err
 	}
-	for _, p := range points {
-		s.unpriced += p.unpriced
-		if p.N == 1 {
-			s.single++
-		}
-		if p.N < most {
-			s.short++
+	joined, err := gather(ctx, q, func(rows *sql.Rows) (digests string, err error) {
+		return digests, rows.Scan(&digests)
+	}, `SELECT DISTINCT data_digests FROM points WHERE sweep = ?`, sweepKey)
+	seen := map[string]bool{}
+	for _, digests := range joined {
+		for digest := range strings.SplitSeq(digests, ",") {
+			seen[digest] = true
 		}
 	}
-	err := q.QueryRowContext(ctx, `
-		SELECT (
-			SELECT count(*) FROM privacy_events e JOIN sweep_trials st ON st.trial = e.trial AND st.sweep = ?1
-			WHERE e.repeated > 0 AND st.state = 'completed'
-		), (SELECT count(*) FROM sweep_trials WHERE sweep = ?1 AND gone = 1 AND state = 'completed'),
-		count(DISTINCT o.data_digest), count(*) FILTER (WHERE t.trainer <> '')
-		FROM sweep_trials st JOIN outcomes o ON o.trial = st.trial JOIN trials t ON t.key = st.trial WHERE st.sweep = ?1`,
-		sweepKey).Scan(&s.restarted, &s.gone, &s.digests, &s.external)
+	s.digests = len(seen)
 	return s, err
 }
 

@@ -28,7 +28,7 @@ type Frontier struct {
 	// composition of all its trials; 0 unless Disclosure is "composed".
 	Composed Epsilon  `json:"composed_epsilon,omitzero"`
 	Doubts   []string `json:"doubts"` // how to read it; they go wherever it goes
-	All      []Dot    `json:"-"`      // every point with a completed repeat, for plots
+	All      []Dot    `json:"-"`      // all points with a completed repeat, thinned for plots
 }
 
 // A Point is a point of the grid, measured over its completed repeats.
@@ -46,14 +46,17 @@ type Point struct {
 	N             int           `json:"n"`                       // repeats
 	BestOf        int           `json:"best_of_trials"`          // completed trials that it is the best of
 	Dominated     bool          `json:"dominated,omitempty"`     // another point is as accurate for less epsilon
-	trial         int64         // key of one of its repeats
-	unpriced      int           // repeats without an epsilon
+	Trial         sweep.TrialID `json:"trial"`                   // one of its repeats
+	trial         int64         // its key
 }
 
-// A Dot is a point in the plane of a plot.
+// A Dot stands for points that are as good as one in the plane of a plot.
 type Dot struct {
-	Epsilon  float64 // +Inf is not private
-	Accuracy float64 // mean over repeats
+	Epsilon  float64       // spent, or the target while that is not known; +Inf is not private
+	Accuracy float64       // mean over repeats of the best of them
+	Trial    sweep.TrialID // one of its repeats
+	Label    string        // of that
+	Points   int           // how many there are
 }
 
 // Frontier computes the sweep's frontier from the trials completed so far.
@@ -83,38 +86,61 @@ func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 	if f.Counts, err = count(ctx, tx, key); err != nil {
 		return f, err
 	}
-	points, err := gather(ctx, tx, scanPoint, `
-		SELECT point, trial, coalesce(target_epsilon, 0), coalesce(epsilon, 0), delta, n, unpriced, accuracy, accuracy_std
-		FROM point_results WHERE sweep = ?`, key)
-	if err != nil {
+	if f.Points, err = gather(ctx, tx, scanPoint, selectBest, key); err != nil {
 		return f, err
 	}
-	for _, p := range points {
-		f.All = append(f.All, Dot{float64(p.spent()), p.Accuracy})
-	}
-	f.Points = best(points)
+	f.Points = rank(f.Points)
 	for i := range f.Points {
 		if err := f.Points[i].complete(ctx, tx, key); err != nil {
 			return f, err
 		}
+	}
+	if f.All, err = gather(ctx, tx, scanDot, selectDots, key); err != nil {
+		return f, err
 	}
 	if f.Disclosure == "composed" {
 		if f.Composed, err = composed(ctx, tx, key, f.Accountant, f.Delta); err != nil {
 			return f, err
 		}
 	}
-	s, err := surveyOf(ctx, tx, key, points)
+	s, err := surveyOf(ctx, tx, key)
 	f.Doubts = f.doubts(s)
 	return f, err
 }
 
+// selectBest finds the most accurate points of each epsilon, equally accurate ones
+// all. It adds up first and looks for the points then: a window over all points
+// would have to sort them.
+const selectBest = `
+	WITH best AS MATERIALIZED (
+		SELECT delta, coalesce(target_epsilon, epsilon) AS place, target_epsilon IS NULL AS priced, max(accuracy) AS top, sum(n) AS trials
+		FROM points WHERE sweep = ?1 GROUP BY 1, 2, 3
+	)
+	SELECT p.point, p.trial, coalesce(p.target_epsilon, 0), coalesce(p.epsilon, 0), p.delta, p.n, best.trials, p.accuracy, p.accuracy_std
+	FROM best CROSS JOIN points p ON p.sweep = ?1 AND p.delta = best.delta AND p.target_epsilon IS CASE WHEN NOT best.priced THEN best.place END AND p.accuracy = best.top
+	WHERE coalesce(p.target_epsilon, p.epsilon) IS best.place`
+
 func scanPoint(rows *sql.Rows) (p Point, err error) {
 	var std sql.Null[float64]
-	err = rows.Scan(&p.ID, &p.trial, &p.TargetEpsilon, &p.Epsilon, &p.Delta, &p.N, &p.unpriced, &p.Accuracy, &std)
+	err = rows.Scan(&p.ID, &p.trial, &p.TargetEpsilon, &p.Epsilon, &p.Delta, &p.N, &p.BestOf, &p.Accuracy, &std)
 	if std.Valid {
 		p.Std = &std.V
 	}
 	return p, err
+}
+
+// selectDots takes of points that a plot would draw nearly on one another, within
+// a twelfth of e in epsilon and a 120th in accuracy, the best.
+const selectDots = `
+	SELECT d.epsilon, d.top, t.id, st.label, d.points FROM (
+		SELECT sweep, coalesce(epsilon, target_epsilon) AS epsilon, max(accuracy) AS top, trial, count(*) AS points
+		FROM points WHERE sweep = ? AND coalesce(epsilon, target_epsilon) IS NOT NULL
+		GROUP BY CASE WHEN coalesce(epsilon, target_epsilon) BETWEEN 1e-300 AND 1e300 THEN CAST(12 * ln(coalesce(epsilon, target_epsilon)) AS INTEGER) END,
+			CAST(120 * accuracy AS INTEGER)
+	) d JOIN trials t ON t.key = d.trial JOIN sweep_trials st ON st.sweep = d.sweep AND st.trial = d.trial`
+
+func scanDot(rows *sql.Rows) (d Dot, err error) {
+	return d, rows.Scan(&d.Epsilon, &d.Accuracy, &d.Trial, &d.Label, &d.Points)
 }
 
 // complete adds what only points on the frontier need.
@@ -125,8 +151,8 @@ func (p *Point) complete(ctx context.Context, q queryer, sweepKey int64) error {
 	}
 	var params string
 	if err := q.QueryRowContext(ctx, `
-		SELECT t.params, st.label FROM trials t JOIN sweep_trials st ON st.trial = t.key AND st.sweep = ? WHERE t.key = ?`,
-		sweepKey, p.trial).Scan(&params, &p.Label); err != nil {
+		SELECT t.id, t.params, st.label FROM trials t JOIN sweep_trials st ON st.trial = t.key AND st.sweep = ? WHERE t.key = ?`,
+		sweepKey, p.trial).Scan(&p.Trial, &params, &p.Label); err != nil {
 		return err
 	}
 	err := json.Unmarshal([]byte(params), &p.Params)
@@ -140,36 +166,25 @@ func (p Point) place() Epsilon { return cmp.Or(p.TargetEpsilon, p.Epsilon) }
 // spent is what p cost, or what it should cost if that is not known.
 func (p Point) spent() Epsilon { return cmp.Or(p.Epsilon, p.TargetEpsilon) }
 
-// best returns the best point of each epsilon, by rising epsilon. Of equally
-// accurate points the one with more repeats comes first.
-func best(points []Point) []Point {
+// rank orders the best points by rising epsilon, of equally accurate ones the one
+// with more repeats, and marks those that another one matches for less.
+func rank(points []Point) []Point {
 	slices.SortFunc(points, func(a, b Point) int {
 		return cmp.Or(cmp.Compare(a.Delta, b.Delta), cmp.Compare(a.place(), b.place()), cmp.Compare(a.TargetEpsilon, b.TargetEpsilon),
-			cmp.Compare(b.Accuracy, a.Accuracy), cmp.Compare(b.N, a.N), cmp.Compare(a.ID, b.ID))
+			cmp.Compare(b.N, a.N), cmp.Compare(a.ID, b.ID))
 	})
-	var chosen []Point
-	for _, p := range points {
-		if last := len(chosen) - 1; last >= 0 && chosen[last].rivals(p) {
-			chosen[last].BestOf += p.N
-			continue
-		}
-		p.BestOf = p.N
-		chosen = append(chosen, p)
-	}
+	points = slices.CompactFunc(points, func(a, b Point) bool {
+		return a.Delta == b.Delta && a.place() == b.place() && (a.TargetEpsilon == 0) == (b.TargetEpsilon == 0)
+	})
 	top, delta := math.Inf(-1), 0.0
-	for i, p := range chosen {
+	for i, p := range points {
 		if p.Delta != delta {
 			top, delta = math.Inf(-1), p.Delta
 		}
-		chosen[i].Dominated = p.Accuracy <= top
+		points[i].Dominated = p.Accuracy <= top
 		top = max(top, p.Accuracy)
 	}
-	return chosen
-}
-
-// rivals says whether p and q compete for the same place.
-func (p Point) rivals(q Point) bool {
-	return p.Delta == q.Delta && p.place() == q.place() && (p.TargetEpsilon == 0) == (q.TargetEpsilon == 0)
+	return points
 }
 
 // composed bounds the epsilon of all that the sweep's trials did to the data

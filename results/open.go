@@ -71,7 +71,7 @@ func openPool(path string, a access) *sql.DB {
 func newDriver() *sqlite3.SQLiteDriver {
 	return &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
 		// The command sqlite3 has it; the driver leaves SQLite's mathematics out.
-		return c.RegisterFunc("sqrt", math.Sqrt, true)
+		return errors.Join(c.RegisterFunc("sqrt", math.Sqrt, true), c.RegisterFunc("ln", math.Log, true))
 	}}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // readers is how many queries of one Reader run at once.
-const readers = 4
+const readers = 5
 
 // A Reader is a record open for reading. It is safe for use by several
 // goroutines. It sees each write once the writer's method has returned, and

@@ -40,6 +40,7 @@ type TrialRow struct {
 // all of them in the order of the grid.
 type Filter struct {
 	States []sweep.State // none means any
+	Where  string        // a condition in the language of a sweep file's where, on hyper-parameters and what [SortKeys] names
 	Limit  int           // at most so many; 0 is no limit
 	Offset int           // leave out so many first
 	Sort   string        // one of [SortKeys], with "-" in front for falling order; trials without a value come last
@@ -72,16 +73,16 @@ func (f Filter) orderBy() (string, error) {
 	return column + " NULLS LAST, st.position", nil
 }
 
-// where restricts the states, and returns the condition's arguments.
-func (f Filter) where() (string, []any) {
-	if len(f.States) == 0 {
-		return "", nil
+// where is the conditions on states and values, and their arguments.
+func (f Filter) where() (string, []any, error) {
+	where, args, err := condition(f.Where)
+	if err != nil || len(f.States) == 0 {
+		return where, args, err
 	}
-	args := make([]any, len(f.States))
-	for i, s := range f.States {
-		args[i] = string(s)
+	for _, s := range f.States {
+		args = append(args, string(s))
 	}
-	return " AND st.state IN (?" + strings.Repeat(", ?", len(args)-1) + ")", args
+	return where + " AND st.state IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")", args, nil
 }
 
 // trialTables are the tables of a sweep's trials. Those that a query takes no
@@ -114,8 +115,11 @@ func (r *Reader) trials(ctx context.Context, id sweep.SweepID, f Filter) ([]Tria
 	if limit == 0 {
 		limit = math.MaxInt32
 	}
-	where, states := f.where()
-	args := append(append([]any{key}, states...), limit, f.Offset, key)
+	where, conditions, err := f.where()
+	if err != nil {
+		return nil, err
+	}
+	args := append(append([]any{key}, conditions...), limit, f.Offset, key)
 	// First the page's keys, by narrow columns alone; then the rows.
 	return gather(ctx, r.db, scanTrial, `
 		WITH page AS MATERIALIZED (SELECT st.trial `+trialTables+` WHERE s.key = ?`+where+` ORDER BY `+order+` LIMIT ? OFFSET ?)
@@ -123,6 +127,26 @@ func (r *Reader) trials(ctx context.Context, id sweep.SweepID, f Filter) ([]Tria
 			st.delta, s.accountant, t.params, t.attempt, coalesce(a.worker, ''), coalesce(a.last_step, 0), coalesce(a.failure, ''), coalesce(a.reason, ''),
 			o.accuracy, o.last_accuracy, o.loss, o.split, o.examples, o.steps, o.non_finite, o.data_digest, o.weights_digest, o.trainer, o.seconds
 		`+trialTables+` JOIN page ON page.trial = st.trial WHERE s.key = ? ORDER BY `+order, args...)
+}
+
+// CountTrials is how many trials f chooses, whatever its limit.
+func (r *Reader) CountTrials(ctx context.Context, id sweep.SweepID, f Filter) (n int, err error) {
+	key, err := sweepKey(ctx, r.db, id)
+	if err == nil {
+		var where string
+		var args []any
+		if where, args, err = f.where(); err == nil {
+			tables := trialTables
+			if f.Where == "" {
+				tables = ` FROM sweeps s JOIN sweep_trials st ON st.sweep = s.key ` // an index has it all
+			}
+			err = r.db.QueryRowContext(ctx, `SELECT count(*) `+tables+` WHERE s.key = ?`+where, append([]any{key}, args...)...).Scan(&n)
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("trials of sweep %s: %w", id, explain(err))
+	}
+	return n, nil
 }
 
 func scanTrial(rows *sql.Rows) (t TrialRow, err error) {

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"image/color"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -41,7 +39,10 @@ func writeROC(path string, v auditReport, logarithmic bool) error {
 	if err != nil {
 		return fmt.Errorf("plot the attack: %w", err)
 	}
-	return writeWhole(path, picture)
+	return writeWhole(path, func(w io.Writer) error {
+		_, err := picture.WriteTo(w)
+		return err
+	})
 }
 
 // rocFormat is the format of a plot of that name; "" if there is none.
@@ -50,20 +51,6 @@ func rocFormat(path string) string {
 		return f
 	}
 	return ""
-}
-
-// writeWhole writes a file under another name first.
-func writeWhole(path string, content io.WriterTo) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it is renamed
-	_, err = content.WriteTo(tmp)
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
 
 func rocPlot(v auditReport, logarithmic bool) (*plot.Plot, error) {

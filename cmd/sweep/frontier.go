@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +13,7 @@ import (
 	"sweep"
 	"sweep/privacy"
 	"sweep/results"
+	"sweep/results/page"
 )
 
 var frontierCommand = &cli.Command{
@@ -68,15 +69,7 @@ func showFrontier(c *cli.Context, p place, id sweep.SweepID) error {
 
 // writePlot writes f as a picture. The file is whole or not there.
 func writePlot(path string, f results.Frontier, format string) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it is renamed
-	if err := errors.Join(results.WritePlot(tmp, f, format), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return writeWhole(path, func(w io.Writer) error { return page.WriteFrontier(w, f, format) })
 }
 
 func printFrontier(c *cli.Context, f results.Frontier) error {

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep"
+	"sweep/results"
+	"sweep/results/page"
+	"sweep/workflows"
+	"sweep/workflows/devserver"
+)
+
+var uiCommand = &cli.Command{
+	Name: "ui", Usage: "serve the results file as a web page, on this machine alone",
+	Description: `Shows every sweep as it runs: the frontier beside published results, heat maps, learning
+curves, attempts by worker, each trial in full. The address that it prints carries a token; without
+it nobody on this machine gets in. The page fetches nothing from elsewhere.
+
+From another machine:  ssh -L 8080:127.0.0.1:8080 HOST  and  sweep ui --addr 127.0.0.1:8080`,
+	Flags: append([]cli.Flag{
+		&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "`ADDRESS` to listen on; port 0 is a free one"},
+		&cli.BoolFlag{Name: "allow-actions", Usage: "let the page pause, resume, stop and cancel sweeps"},
+		&cli.BoolFlag{Name: "open", Usage: "open it in the browser"},
+	}, placeFlags...),
+	Action: func(c *cli.Context) error {
+		return withReader(c, func(p place, r *results.Reader) error { return serveUI(c, p, r) })
+	},
+}
+
+func serveUI(c *cli.Context, p place, r *results.Reader) error {
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	listener, err := listenLocally(c.String("addr"))
+	if err != nil {
+		return err
+	}
+	options := pageOptions(p, r)
+	if c.Bool("allow-actions") {
+		options.Act = func(ctx context.Context, id sweep.SweepID, action string) error { return act(ctx, p, id, action) }
+	}
+	address := listener.Addr().String()
+	_, port, _ := net.SplitHostPort(address)
+	site, err := page.New(ctx, options, address, "localhost:"+port)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := &http.Server{Handler: site, ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(site.LetGo)
+	if _, err := fmt.Fprintln(c.App.Writer, site.URL()); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.App.ErrWriter, "Ctrl-C ends it; sweeps go on")
+	if c.Bool("open") {
+		if err := openBrowser(site.URL()); err != nil {
+			fmt.Fprintf(c.App.ErrWriter, "sweep: no browser could be opened: %v\n", err)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return errors.Join(err, site.Close())
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(server.Shutdown(closing), site.Close())
+}
+
+// listenLocally listens on an address of this machine that no other can reach.
+func listenLocally(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, usagef("--addr %s: %v; 127.0.0.1:8080 is one", address, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, &exitError{exitUsage, hinted{
+			fmt.Errorf("--addr %s: the page has no encryption and no users, so it is served on this machine alone", address),
+			"listen on 127.0.0.1, and reach it from elsewhere through `ssh -L 8080:127.0.0.1:8080 HOST`",
+		}}
+	}
+	return net.Listen("tcp", address)
+}
+
+// pageOptions are what pages of the results file show.
+func pageOptions(p place, r *results.Reader) page.Options {
+	return page.Options{
+		Reader: r, Path: p.db, Version: version(),
+		Log: func(ref sweep.AttemptRef) (string, error) { return p.spool().LogTail(ref) },
+		Temporal: func(id sweep.SweepID, label string, trial sweep.TrialID) string {
+			info, err := devserver.Running(p.state)
+			if err != nil || info.UIURL == "" {
+				return ""
+			}
+			return temporalURL(info, id, label, trial)
+		},
+		Served: func() bool {
+			_, err := devserver.Running(p.state)
+			return configured() || !errors.Is(err, devserver.ErrNotRunning)
+		},
+	}
+}
+
+// temporalURL is the address of the trial's workflow in the server's own UI.
+func temporalURL(info devserver.Info, id sweep.SweepID, label string, trial sweep.TrialID) string {
+	address, err := url.Parse(info.UIURL)
+	if err != nil {
+		return ""
+	}
+	workflow := workflows.TrialInput{Sweep: id, Candidate: sweep.Candidate{Trial: trial, Label: label}}.WorkflowID()
+	address.Path = "/namespaces/" + info.Namespace + "/workflows/" + workflow
+	address.RawPath = "/namespaces/" + url.PathEscape(info.Namespace) + "/workflows/" + url.PathEscape(workflow)
+	return address.String()
+}
+
+// act tells a running sweep what the page's button says.
+func act(ctx context.Context, p place, id sweep.SweepID, action string) error {
+	h, err := joinHost(ctx, p)
+	if errors.Is(err, devserver.ErrNotRunning) {
+		return fmt.Errorf("%w; `sweep resume %s` goes on with it", workflows.ErrNotRunning, id)
+	}
+	if err != nil {
+		return err
+	}
+	if action == "cancel" {
+		err = workflows.Cancel(ctx, h.client, id)
+	} else {
+		signal := map[string]string{"pause": workflows.SignalPause, "resume": workflows.SignalResume, "stop": workflows.SignalStop}[action]
+		err = workflows.Signal(ctx, h.client, id, signal)
+	}
+	return errors.Join(err, h.close())
+}
+
+// openBrowser opens the address the way the desktop does. It waits for nothing.
+func openBrowser(address string) error {
+	cmd := exec.Command("xdg-open", address)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go cmd.Wait() // only so that no zombie is left
+	return nil
+}

@@ -1,0 +1,116 @@
+package chart
+
+import (
+	"fmt"
+	"math"
+)
+
+// A Curve is a series of measurements.
+type Curve struct {
+	Name   string
+	Key    string  // curves of one key share a colour, by Colour
+	Colour int     // number of the series' colour
+	Points []Point // X rising; Y may be NaN where nothing was measured
+}
+
+// Curves draws curves over steps. On a logarithmic axis values that are not
+// positive are left out; percent scales them by 100.
+type Curves struct {
+	Title, YTitle string
+	Curves        []Curve
+	Log, Percent  bool
+	Width, Height float64
+}
+
+// Draw draws the curves, each with a mark at its end that names it.
+func (c Curves) Draw() Drawing {
+	d := Drawing{Width: c.Width, Height: c.Height, Title: c.Title, Summary: c.summary()}
+	scale := 1.0
+	if c.Percent {
+		scale = 100
+	}
+	var xs, ys []float64
+	for _, curve := range c.Curves {
+		for _, p := range curve.Points {
+			xs, ys = append(xs, p.X), append(ys, scale*p.Y)
+		}
+	}
+	x := spread(xs, false)
+	x.Low = 0
+	x.High /= 1.05
+	y := spread(ys, c.Percent)
+	if c.Log {
+		y = spreadLog(ys)
+	}
+	f := plane(c.Width, c.Height, x, y)
+	f.axes(&d, "step", c.YTitle, f.x.ticks(6, nil), f.y.ticks(5, nil))
+	d.text("title", Point{f.x.A, 12}, Start, 12.5, c.Title)
+	for _, curve := range c.Curves {
+		f.curve(&d, curve, scale, c.Log)
+	}
+	return d
+}
+
+func (f frame) curve(d *Drawing, c Curve, scale float64, log bool) {
+	class := series("", c.Colour)
+	var run []Point
+	var last Point
+	flush := func() {
+		if len(run) > 1 {
+			d.add(Mark{Shape: Line, Class: class, Points: run, Key: c.Key})
+		} else if len(run) == 1 {
+			d.add(Mark{Shape: Circle, Class: "dot-" + class, Points: run, R: 2.5, Key: c.Key})
+		}
+		run = nil
+	}
+	for _, p := range c.Points {
+		v := scale * p.Y
+		if math.IsNaN(v) || math.IsInf(v, 0) || log && v <= 0 {
+			flush()
+			continue
+		}
+		run, last = append(run, f.at(p.X, v)), p
+	}
+	end := len(run) > 0
+	var at Point
+	if end {
+		at = run[len(run)-1]
+	}
+	flush()
+	if end {
+		d.add(Mark{Shape: Circle, Class: "dot-" + class, Points: []Point{at}, R: 4, Key: c.Key,
+			Tip: fmt.Sprintf("%s\nstep %s: %s", c.Name, Number(last.X), Number(scale*last.Y))})
+	}
+}
+
+func (c Curves) summary() string {
+	s := ""
+	for _, curve := range c.Curves {
+		if n := len(curve.Points); n > 0 {
+			first, last := curve.Points[0], curve.Points[n-1]
+			s += fmt.Sprintf("%s: %s at step %s, %s at step %s. ", curve.Name, Number(first.Y), Number(first.X), Number(last.Y), Number(last.X))
+		}
+	}
+	return s
+}
+
+// Spark is a curve without axes, for a line of a table.
+func Spark(values []float64, title string) Drawing {
+	d := Drawing{Width: 96, Height: 22, Title: title}
+	y := spread(values, false)
+	y.A, y.B = 20, 2
+	x := Scale{Low: 0, High: float64(max(1, len(values)-1)), A: 2, B: 94}
+	var line []Point
+	for i, v := range values {
+		if !math.IsNaN(v) {
+			line = append(line, Point{x.At(float64(i)), y.At(v)})
+		}
+	}
+	if len(line) > 1 {
+		d.line("s0", line...)
+	}
+	if len(line) > 0 {
+		d.add(Mark{Shape: Circle, Class: "point", Points: line[len(line)-1:], R: 2.5})
+	}
+	return d
+}

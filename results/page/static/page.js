@@ -1,0 +1,98 @@
+// What a page does beyond being read: colours by choice, words at the mouse, series
+// picked out, and parts that follow a sweep while it runs.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const saved = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
+  if (saved === "light" || saved === "dark") root.dataset.theme = saved;
+
+  function toggleTheme() {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* a private window keeps nothing */ }
+  }
+
+  // Tips: whatever has data-tip says it when pointed at or reached by keyboard.
+  function showTip(mark, x, y) {
+    const tip = document.querySelector(".tip");
+    if (!tip) return;
+    tip.textContent = mark.dataset.tip;
+    tip.hidden = false;
+    const box = tip.getBoundingClientRect();
+    const left = x + 14 + box.width > innerWidth ? x - 14 - box.width : x + 14;
+    const top = y + 14 + box.height > innerHeight ? y - 14 - box.height : y + 14;
+    tip.style.left = Math.max(4, left) + "px";
+    tip.style.top = Math.max(4, top) + "px";
+  }
+  function hideTip() {
+    const tip = document.querySelector(".tip");
+    if (tip) tip.hidden = true;
+  }
+
+  // Series: pointing at one of a key fades the others.
+  function pick(key) {
+    for (const mark of document.querySelectorAll("svg.chart [data-key]")) mark.classList.toggle("faded", key !== null && mark.dataset.key !== key);
+  }
+
+  document.addEventListener("pointermove", (e) => {
+    const mark = e.target.closest?.("[data-tip]");
+    if (mark) showTip(mark, e.clientX, e.clientY); else hideTip();
+  });
+  document.addEventListener("pointerover", (e) => {
+    const keyed = e.target.closest?.("[data-key]");
+    pick(keyed ? keyed.dataset.key : null);
+  });
+  document.addEventListener("focusin", (e) => {
+    const mark = e.target.closest?.("[data-tip]");
+    if (!mark) return hideTip();
+    const box = mark.getBoundingClientRect();
+    showTip(mark, box.right, box.bottom);
+  });
+  document.addEventListener("keydown", (e) => { if (e.key === "Escape") hideTip(); });
+  document.addEventListener("scroll", hideTip, true);
+  document.addEventListener("click", (e) => { if (e.target.closest?.("[data-theme-toggle]")) toggleTheme(); });
+  document.addEventListener("change", (e) => { e.target.form?.hasAttribute("data-submit-on-change") && e.target.form.submit(); });
+
+  // Live parts: a stream of events brings the panel of progress; when the rest of
+  // the page may be out of date it is fetched, and its live parts replaced.
+  const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+  let stale = false, busy = false;
+  const pause = 2000; // between two looks at the page, in milliseconds
+
+  async function refresh() {
+    if (busy || document.hidden || !stale) return;
+    busy = true;
+    stale = false;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (answer.ok) replace(parse(await answer.text()));
+    } catch { stale = true; /* the server is away: the stream says when it is back */ }
+    setTimeout(() => { busy = false; refresh(); }, pause);
+  }
+  function replace(fresh) {
+    for (const part of document.querySelectorAll("[data-live]")) {
+      if (part.contains(document.activeElement) && document.activeElement !== document.body) { stale = true; continue; } // not under somebody's hands
+      const now = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+      if (!now) continue;
+      for (const box of part.querySelectorAll("input[type=checkbox]:checked")) {
+        const same = now.querySelector(`input[value="${CSS.escape(box.value)}"]`);
+        if (same) same.checked = true;
+      }
+      part.replaceChildren(...now.childNodes);
+    }
+  }
+  function follow() {
+    const panel = document.querySelector("[data-events]");
+    if (!panel || !window.EventSource) return;
+    const events = new EventSource(panel.dataset.events);
+    const every = panel.dataset.refresh;
+    events.addEventListener("progress", (e) => {
+      if (panel.childNodes.length && !panel.contains(document.activeElement)) panel.replaceChildren(...parse(e.data).body.childNodes);
+      if (every === "progress") { stale = true; refresh(); }
+    });
+    events.addEventListener("changed", () => { stale = true; refresh(); });
+    document.addEventListener("visibilitychange", refresh);
+    addEventListener("pagehide", () => events.close());
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", follow); else follow();
+})();

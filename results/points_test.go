@@ -1,0 +1,93 @@
+package results
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"sweep/privacy"
+)
+
+// disagreements counts rows that only one of points and computed_points has.
+func disagreements(t testing.TB, s *Store) int {
+	t.Helper()
+	const columns = `sweep, point, target_epsilon, delta, epsilon, n, unpriced, accuracy, accuracy_std, trial, external, data_digests`
+	return scalar[int](t, s, fmt.Sprintf(`SELECT count(*) FROM (
+		SELECT * FROM (SELECT %[1]s FROM points EXCEPT SELECT %[1]s FROM computed_points)
+		UNION ALL SELECT * FROM (SELECT %[1]s FROM computed_points EXCEPT SELECT %[1]s FROM points))`, columns))
+}
+
+// Whatever is written, the points that triggers keep are those that trials add up to.
+func TestPointsAreKept(t *testing.T) {
+	s, id, trials := trained(t)
+	check := func(after string, points int) {
+		t.Helper()
+		if n := disagreements(t, s); n != 0 {
+			t.Errorf("after %s: %d rows differ from what trials add up to", after, n)
+		}
+		if n := scalar[int](t, s, `SELECT count(*) FROM points`); n != points {
+			t.Errorf("after %s: %d points, want %d", after, n, points)
+		}
+	}
+	check("training", 6)
+	add(t, s, file("other"), trials[:9])
+	check("another sweep that lists finished trials", 9)
+	random := rand.New(rand.NewPCG(1, 2))
+	extended := grid(5)
+	changed := file("trained")
+	changed.Text += "# more repeats\n"
+	add(t, s, changed, extended)
+	for _, tr := range extended {
+		if tr.Repeat >= 3 && random.IntN(3) > 0 {
+			run(t, s, id, tr.Params, random.Float64())
+		}
+	}
+	check("further repeats", 9)
+	if _, err := s.Recount(t.Context(), privacy.Certified); err != nil {
+		t.Fatal(err)
+	}
+	check("recounting", 9)
+	for _, query := range []string{
+		`UPDATE trials SET state = 'pending' WHERE key = 1`, `UPDATE trials SET state = 'completed' WHERE key = 1`,
+		`DELETE FROM costs WHERE trial = 2`, `UPDATE costs SET epsilon = epsilon * 2 WHERE trial = 3`, `UPDATE outcomes SET accuracy = 0.1 WHERE trial = 4`,
+		`DELETE FROM sweep_trials WHERE trial = 5`, `UPDATE sweep_trials SET target_epsilon = 3 WHERE trial = 6`, `DELETE FROM outcomes WHERE trial = 7`,
+	} {
+		if _, err := s.db.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+		if n := disagreements(t, s); n != 0 {
+			t.Errorf("after %s: %d rows differ", query, n)
+		}
+	}
+}
+
+// A record of the first schema that is brought up to date has the points of its trials.
+func TestPointsOfAnOlderRecord(t *testing.T) {
+	saved := migrations
+	t.Cleanup(func() { migrations = saved })
+	migrations = saved[:1]
+	path := filepath.Join(t.TempDir(), "results.db")
+	old, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Written by hand, as that version did: this one's statements know newer columns.
+	if _, err := old.db.ExecContext(t.Context(), `
+		INSERT INTO sweeps VALUES (1, 'old-1', 'old', 'x', 1, 'completed', '', 'x', 'rdp', 1e-5, 'research');
+		INSERT INTO trials (key, id, point, state, attempt, data, train_examples, validation_examples, model, batch_size, clip_norm, noise_multiplier,
+			learning_rate, augmult, augment, steps, ema, noise, trainer, seed, params)
+		SELECT value, 't' || value, 'p' || (value / 2), 'completed', 1, 'glyphs', 100, 10, 'linear', 10, 1, 1, 1, 0, '', 10, 0, 'secure', '', value, '{}' FROM json_each('[0, 1, 2, 3]');
+		INSERT INTO sweep_trials SELECT 1, key, key, key % 2, '', 1, 1e-5, 1, 0, 0, 'completed' FROM trials;
+		INSERT INTO outcomes SELECT key, 1, 'x', 0.5 + 0.01 * key, 0.5, 1, 'validation', 10, 10, 0, 'd', 'w', 'x', 1 FROM trials`); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	migrations = saved
+	s := openAt(t, path)
+	if n, differ := scalar[int](t, s, `SELECT count(*) FROM points`), disagreements(t, s); n != 2 || differ != 0 {
+		t.Errorf("%d points, %d rows differ; want 2 and none", n, differ)
+	}
+}
