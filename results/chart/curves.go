@@ -43,8 +43,12 @@ func (c Curves) Draw() Drawing {
 		y = spreadLog(ys)
 	}
 	f := plane(c.Width, c.Height, x, y)
-	f.axes(&d, "step", c.YTitle, f.x.ticks(6, nil), f.y.ticks(5, nil))
-	d.text("title", Point{f.x.A, 12}, Start, 12.5, c.Title)
+	f.y.B = 34
+	f.axes(&d, "step", c.YTitle, f.x.ticks(6), f.y.ticks(6))
+	d.text("title", Point{f.x.A, 14}, Start, 12.5, c.Title)
+	if len(c.Curves) > 1 && c.Curves[0].Key == "" {
+		c.legend(&d, f.x.B)
+	}
 	for _, curve := range c.Curves {
 		f.curve(&d, curve, scale, c.Log)
 	}
@@ -92,6 +96,17 @@ func (c Curves) summary() string {
 		}
 	}
 	return s
+}
+
+// legend names curves at the right of the title, where nobody else does.
+func (c Curves) legend(d *Drawing, right float64) {
+	for i := len(c.Curves) - 1; i >= 0; i-- {
+		width := textWidth(c.Curves[i].Name, 11)
+		d.text("label", Point{right, 14}, End, 11, c.Curves[i].Name)
+		right -= width + 6
+		d.line(series("", c.Curves[i].Colour), Point{right - 14, 10}, Point{right, 10})
+		right -= 24
+	}
 }
 
 // Spark is a curve without axes, for a line of a table.

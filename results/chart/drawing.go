@@ -11,6 +11,7 @@ type Drawing struct {
 	Width, Height float64
 	Title         string // what the chart is, for who cannot see it
 	Summary       string // and what it shows
+	Stretched     bool   // takes whatever width there is
 	Marks         []Mark // the later ones over the earlier
 }
 

@@ -28,7 +28,7 @@ type ParallelRow struct {
 
 // Draw draws the rows.
 func (p Parallel) Draw() Drawing {
-	d := Drawing{Width: 860, Height: 380, Title: p.Title, Summary: fmt.Sprintf("%d lines over %d axes.", len(p.Rows), len(p.Axes))}
+	d := Drawing{Width: 1040, Height: 400, Title: p.Title, Summary: fmt.Sprintf("%d lines over %d axes.", len(p.Rows), len(p.Axes))}
 	const left, right, top, bottom = 46.0, 64.0, 40.0, 18.0
 	if len(p.Axes) < 2 {
 		return d
@@ -54,7 +54,7 @@ func (p Parallel) Draw() Drawing {
 		d.line("axis", Point{x, a.Scale.A}, Point{x, a.Scale.B})
 		d.text("words", Point{x, 20}, Middle, 12, shorten(a.Title, 12, gap-8))
 		side, anchor := 7.0, Start
-		for _, t := range a.Scale.ticks(6, nil) {
+		for _, t := range a.Scale.ticks(6) {
 			d.text("label", Point{x + side, a.Scale.At(t.value) + 4}, anchor, 11, shorten(t.label, 11, min(gap-12, 58)))
 		}
 	}
@@ -98,13 +98,13 @@ type SliceDot struct {
 
 // Draw draws the dots, spread a little where they stand on one value, and the mean of each value.
 func (s Slice) Draw() Drawing {
-	d := Drawing{Width: 420, Height: 270, Title: s.Title}
+	d := Drawing{Width: 510, Height: 270, Title: s.Title}
 	var ys []float64
 	for _, dot := range s.Dots {
 		ys = append(ys, dot.Y)
 	}
 	f := plane(d.Width, d.Height, s.X, spread(ys, true))
-	f.axes(&d, s.XTitle, "accuracy, %", f.x.ticks(6, nil), f.y.ticks(5, nil))
+	f.axes(&d, s.XTitle, "accuracy, %", f.x.ticks(6), f.y.ticks(6))
 	for i, dot := range s.Dots {
 		at := f.at(dot.X, dot.Y)
 		if len(s.Means) > 0 {

@@ -36,7 +36,7 @@ func (d Dot) drawable() bool { return d.Epsilon > 0 && !math.IsInf(d.Epsilon, 1)
 
 // Size of the frontier's chart, without notes.
 const (
-	frontierWidth  = 860
+	frontierWidth  = 1000
 	frontierHeight = 460
 	noteSize       = 11.5
 )
@@ -47,7 +47,7 @@ const (
 func (f Frontier) Draw() Drawing {
 	d := Drawing{Width: frontierWidth, Height: frontierHeight, Title: f.Title, Summary: f.summary()}
 	p := f.frame()
-	p.axes(&d, f.XTitle, "accuracy, %", p.x.ticks(9, f.Targets), p.y.ticks(7, nil))
+	p.axes(&d, f.XTitle, "accuracy, %", p.x.ticks(9), p.y.ticks(9))
 	var path []FrontierPoint
 	for _, b := range f.Best {
 		if math.IsInf(b.Epsilon, 1) {
@@ -89,7 +89,9 @@ func (f Frontier) frame() frame {
 	for _, r := range f.References {
 		take(r)
 	}
-	return plane(frontierWidth, frontierHeight, spreadLog(epsilons), spread(accuracies, true))
+	x := spreadLog(epsilons)
+	x.Marks = f.Targets
+	return plane(frontierWidth, frontierHeight, x, spread(accuracies, true))
 }
 
 func (p frame) baseline(d *Drawing, b FrontierPoint) {
@@ -158,7 +160,13 @@ func (f Frontier) legend(d *Drawing, p frame) {
 		mark  Mark
 		words string
 	}
-	entries := []entry{{Mark{Shape: Circle, Class: "point", R: 5}, "best of its ε, with 95 % interval over seeds"}}
+	entries := []entry{{Mark{Shape: Circle, Class: "point", R: 5}, "best of its ε"}}
+	for _, b := range f.Best {
+		if !math.IsNaN(b.Low) {
+			entries[0].words = "best of its ε, 95 % interval over seeds"
+			break
+		}
+	}
 	if len(f.Dots) > 0 {
 		entries = append(entries, entry{Mark{Shape: Circle, Class: "dot", R: 3.5}, "other points of the grid"})
 	}
@@ -171,11 +179,14 @@ func (f Frontier) legend(d *Drawing, p frame) {
 	if len(f.References) > 0 {
 		entries = append(entries, entry{Mark{Shape: Diamond, Class: "ref", R: 5}, "published, on the test set"})
 	}
-	y := p.y.A - 14 - 18*float64(len(entries)-1)
+	y, width := p.y.A-14-18*float64(len(entries)-1), 0.0
 	for _, e := range entries {
-		e.mark.Points = []Point{{p.x.B - 262, y - 4}}
+		width = max(width, textWidth(e.words, 12.5))
+	}
+	for _, e := range entries {
+		e.mark.Points = []Point{{p.x.B - width - 14, y - 4}}
 		d.add(e.mark)
-		d.text("label", Point{p.x.B - 250, y}, Start, 12, e.words)
+		d.text("label", Point{p.x.B - width, y}, Start, 12, e.words)
 		y += 18
 	}
 }

@@ -13,6 +13,7 @@ type Scale struct {
 	Low, High float64
 	Log       bool // Low > 0
 	Names     []string
+	Marks     []float64 // values to label, where they stand apart
 	A, B      float64
 }
 
@@ -37,9 +38,8 @@ type tick struct {
 	label string
 }
 
-// ticks are about n round values within the scale. Preferred ones are taken
-// instead where they stand apart.
-func (s Scale) ticks(n int, preferred []float64) []tick {
+// ticks are about n round values within the scale or, where they stand apart, its Marks.
+func (s Scale) ticks(n int) []tick {
 	if len(s.Names) > 0 {
 		all := make([]tick, len(s.Names))
 		for i, name := range s.Names {
@@ -47,7 +47,7 @@ func (s Scale) ticks(n int, preferred []float64) []tick {
 		}
 		return all
 	}
-	values := s.within(preferred)
+	values := s.within(s.Marks)
 	if !s.apart(values) {
 		values = s.round(n)
 	}

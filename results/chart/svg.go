@@ -21,7 +21,11 @@ func (d Drawing) Inline() string {
 	if d.interactive() {
 		kind = "group" // an image has no parts to go to
 	}
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %s %s" role="%s" aria-label="%s">`, num(d.Width), num(d.Height), kind, html.EscapeString(d.about()))
+	size := fmt.Sprintf(`width="%s"`, num(d.Width))
+	if d.Stretched {
+		size = `width="100%" preserveAspectRatio="none"`
+	}
+	fmt.Fprintf(&b, `<svg class="chart" %s viewBox="0 0 %s %s" role="%s" aria-label="%s">`, size, num(d.Width), num(d.Height), kind, html.EscapeString(d.about()))
 	d.marks(&b, true)
 	b.WriteString("</svg>")
 	return b.String()

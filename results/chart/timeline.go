@@ -37,11 +37,12 @@ func (t Timeline) Draw() Drawing {
 		stacked[i], depth[i] = stack(l.Spans)
 		rows += depth[i]
 	}
-	d := Drawing{Width: 860, Height: top + row*float64(rows) + 10*float64(len(t.Lanes)) + 14, Title: t.Title}
+	d := Drawing{Width: 1040, Height: top + row*float64(rows) + 10*float64(len(t.Lanes)) + 14, Title: t.Title}
 	total := max(t.To.Sub(t.From).Seconds(), 1)
 	x := Scale{Low: 0, High: total, A: left, B: d.Width - right}
 	step := niceSeconds(total / 7)
-	for s := 0.0; s <= total; s += step {
+	first := math.Mod(step-math.Mod(float64(t.From.UnixMilli())/1000, step), step) // ticks are at round times
+	for s := first; s <= total; s += step {
 		at := math.Round(x.At(s)) + 0.5
 		d.line("grid", Point{at, top - 6}, Point{at, d.Height - 10})
 		d.text("label", Point{at, 16}, Middle, 11.5, clock(t.From.Add(time.Duration(s*float64(time.Second))), total))
@@ -106,7 +107,7 @@ type Part struct {
 
 // Progress draws a whole in parts, as one bar.
 func Progress(title string, parts []Part) Drawing {
-	d := Drawing{Width: 800, Height: 10, Title: title}
+	d := Drawing{Width: 1000, Height: 8, Title: title, Stretched: true}
 	total := 0
 	for _, p := range parts {
 		total += p.N

@@ -200,10 +200,10 @@ func scaleOf(a results.Axis) chart.Scale {
 	}
 	if a.Log() {
 		margin := math.Pow(a.High/a.Low, 0.05)
-		return chart.Scale{Low: a.Low / margin, High: a.High * margin, Log: true}
+		return chart.Scale{Low: a.Low / margin, High: a.High * margin, Log: true, Marks: a.Values}
 	}
 	pad := max((a.High-a.Low)*0.05, 1e-12)
-	return chart.Scale{Low: a.Low - pad, High: a.High + pad}
+	return chart.Scale{Low: a.Low - pad, High: a.High + pad, Marks: a.Values}
 }
 
 func sampleTip(s results.Sample) string {

@@ -205,7 +205,7 @@ func (p panel) chart() chart.Curves {
 	if p.log {
 		title += ", logarithmic"
 	}
-	return chart.Curves{Title: title, YTitle: p.unit, Log: p.log, Percent: p.percent, Width: 420, Height: 260}
+	return chart.Curves{Title: title, YTitle: p.unit, Log: p.log, Percent: p.percent, Width: 510, Height: 270}
 }
 
 func points(c results.Curve) []chart.Point {
