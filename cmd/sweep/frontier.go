@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ after the last step; never the best epoch. How to read the table stands below it
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "svg", Usage: "also write the plot to `FILE`"},
 		&cli.StringFlag{Name: "png", Usage: "also write the plot to `FILE`"},
+		&cli.BoolFlag{Name: "plot", Usage: "draw it in letters above the table", DefaultText: "where the output is a terminal"},
 		outputFlag,
 	}, placeFlags...),
 	Action: func(c *cli.Context) error {
@@ -83,10 +85,15 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 	for _, p := range f.Points {
 		l.rows = append(l.rows, frontierRow(p))
 	}
+	w := c.App.Writer
+	if width := terminalWidth(w); c.String("output") == "table" && (c.Bool("plot") || width > 0 && !c.IsSet("plot")) {
+		if _, err := fmt.Fprint(w, textPlot(f, min(100, cmp.Or(width, 80)), 16)); err != nil {
+			return err
+		}
+	}
 	if err := l.print(c); err != nil {
 		return err
 	}
-	w := c.App.Writer
 	switch c.String("output") {
 	case "json":
 		return nil // it carries the doubts

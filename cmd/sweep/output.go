@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 )
 
 // outputFlag is on every command that lists something.
@@ -38,11 +40,26 @@ func (l listing) print(c *cli.Context) error {
 		_, err := fmt.Fprintln(w, l.pretty(plain).RenderMarkdown())
 		return err
 	case "table", "": // "" on commands without the flag, which end with a table
-		_, err := fmt.Fprintln(w, l.pretty(plain).Render())
+		t := l.pretty(plain)
+		t.Style().Size.WidthMax = terminalWidth(w) // a line that wraps is no table any more
+		_, err := fmt.Fprintln(w, t.Render())
 		return err
 	default:
 		return usagef("-o %s: the formats are table, json, csv and md", format)
 	}
+}
+
+// terminalWidth is how many columns w has; 0 where it is no terminal.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 func printJSON(w io.Writer, v any) error {

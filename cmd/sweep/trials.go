@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -18,6 +19,7 @@ var trialsCommand = &cli.Command{
 	Flags: append([]cli.Flag{
 		&cli.StringSliceFlag{Name: "state", Usage: "only trials in `STATE`: pending, running, completed, failed or stopped; may be repeated"},
 		&cli.StringFlag{Name: "sort", Value: "index", Usage: "by `KEY`, with \"-\" in front for falling order: " + strings.Join(results.SortKeys(), ", ")},
+		&cli.StringFlag{Name: "where", Usage: "only trials for which `CONDITION` holds, as in a sweep file: 'learning_rate >= 1 and batch_size in [256, 512]'; also accuracy, worker, failure, …"},
 		&cli.IntFlag{Name: "limit", Usage: "at most `N` trials"},
 		&cli.StringFlag{Name: "show", Usage: "print all that is known of the trial whose id begins with `ID`, as JSON"},
 		outputFlag,
@@ -35,7 +37,7 @@ var trialsCommand = &cli.Command{
 			if err != nil {
 				return err
 			}
-			f := results.Filter{Sort: c.String("sort"), Limit: c.Int("limit")}
+			f := results.Filter{Sort: c.String("sort"), Limit: c.Int("limit"), Where: c.String("where")}
 			if f.States, err = statesOf(c.StringSlice("state")); err != nil {
 				return err
 			}
@@ -43,6 +45,9 @@ var trialsCommand = &cli.Command{
 				return usagef("--sort %s: the keys are %s", f.Sort, strings.Join(results.SortKeys(), ", "))
 			}
 			trials, err := r.Trials(c.Context, info.ID, f)
+			if errors.Is(err, results.ErrCondition) {
+				err = &exitError{exitUsage, err}
+			}
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"sweep"
+	"sweep/results"
+	"sweep/results/chart"
+	"sweep/results/stats"
+)
+
+var compareCommand = &cli.Command{
+	Name: "compare", Usage: "say whether one choice is better than another beyond the noise of seeds", ArgsUsage: "POINT POINT...",
+	Description: `POINTs are named by the start of a trial's or a point's id; all repeats of each are taken. Every point
+is comparisonRow with the first one by Welch's t-test.
+
+With --by AXIS two neighbouring values of a hyper-parameter are comparisonRow wherever the sweep has both
+with all else alike: a paired t-test over the rest of the grid, which needs no repeats.
+
+A win is a 95 % confidence interval of the difference that lies above 0; d is the difference in
+standard deviations (Cohen's d with Hedges' correction).`,
+	Flags: append([]cli.Flag{
+		&cli.StringFlag{Name: "sweep", Usage: "of `SWEEP`", DefaultText: "the newest"},
+		&cli.StringFlag{Name: "by", Usage: "compare the values of `AXIS`: learning_rate, augmult, …"},
+		outputFlag,
+	}, placeFlags...),
+	Action: func(c *cli.Context) error {
+		return withReader(c, func(_ place, r *results.Reader) error {
+			id, err := namedSweep(c, r)
+			if err != nil {
+				return err
+			}
+			if axis := c.String("by"); axis != "" {
+				return compareValues(c, r, id, axis)
+			}
+			return comparePoints(c, r, id)
+		})
+	},
+}
+
+// namedSweep is the sweep of --sweep, or the newest.
+func namedSweep(c *cli.Context, r *results.Reader) (sweep.SweepID, error) {
+	if name := c.String("sweep"); name != "" {
+		info, err := r.Sweep(c.Context, name)
+		return info.ID, err
+	}
+	all, err := r.Sweeps(c.Context)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("any sweep: %w", sweep.ErrNotFound)
+	}
+	if err != nil {
+		return "", err
+	}
+	return all[0].ID, nil
+}
+
+// comparisonRow is a row of `compare -o json`.
+type comparisonRow struct {
+	A          string   `json:"a"`
+	B          string   `json:"b"`
+	MeanA      float64  `json:"mean_a"`
+	MeanB      float64  `json:"mean_b"`
+	N          int      `json:"n"` // measurements of B, or pairs
+	Difference float64  `json:"difference"`
+	Low        *float64 `json:"low,omitempty"` // 95 % interval of the difference; nil with too few measurements
+	High       *float64 `json:"high,omitempty"`
+	P          *float64 `json:"p,omitempty"`
+	D          *float64 `json:"d,omitempty"`
+	Verdict    string   `json:"verdict"`
+}
+
+func (v *comparisonRow) judge(c stats.Comparison, ok bool) {
+	v.Difference = v.MeanB - v.MeanA
+	if !ok {
+		v.Verdict = "too few repeats to say"
+		return
+	}
+	v.Low, v.High, v.P, v.D = &c.Interval.Low, &c.Interval.High, &c.P, &c.D
+	switch {
+	case c.Win():
+		v.Verdict = "better"
+	case c.Interval.High < 0:
+		v.Verdict = "worse"
+	default:
+		v.Verdict = "within the noise"
+	}
+}
+
+func comparePoints(c *cli.Context, r *results.Reader, id sweep.SweepID) error {
+	if c.NArg() < 2 {
+		return usagef("compare wants two points or more, or --by AXIS; `sweep best` lists points")
+	}
+	var points []results.RankedPoint
+	for _, name := range c.Args().Slice() {
+		p, err := r.PointOf(c.Context, id, name)
+		if err != nil {
+			return err
+		}
+		points = append(points, p)
+	}
+	var rows []comparisonRow
+	for _, p := range points[1:] {
+		v := comparisonRow{A: points[0].Label, B: p.Label, MeanA: points[0].Accuracy, MeanB: p.Accuracy, N: len(p.Accuracies)}
+		comparison, ok := stats.Welch(points[0].Accuracies, p.Accuracies)
+		v.judge(comparison, ok)
+		rows = append(rows, v)
+	}
+	return listComparisons(rows).print(c)
+}
+
+func compareValues(c *cli.Context, r *results.Reader, id sweep.SweepID, axis string) error {
+	axes, err := r.Axes(c.Context, id)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(axes, func(a results.Axis) bool { return a.Key == axis })
+	if at < 0 {
+		return usagef("--by %s: what varies in this sweep is %s", axis, axisKeys(axes))
+	}
+	values := axes[at].Columns()
+	if axes[at].Values == nil && !axes[at].Words() {
+		return usagef("--by %s: it has more than %d values; compare two points instead", axis, results.MaxValues)
+	}
+	var rows []comparisonRow
+	for i := 1; i < len(values); i++ {
+		v, err := comparePair(c.Context, r, id, axes, at, values[i-1], values[i])
+		if err != nil {
+			return err
+		}
+		rows = append(rows, v)
+	}
+	return listComparisons(rows).print(c)
+}
+
+func comparePair(ctx context.Context, r *results.Reader, id sweep.SweepID, axes []results.Axis, at int, a, b float64) (comparisonRow, error) {
+	axis := axes[at]
+	pairs, err := r.Pairs(ctx, id, axes, axis.Key, a, b)
+	if err != nil {
+		return comparisonRow{}, err
+	}
+	name := func(v float64) string {
+		if axis.Words() {
+			return axis.Key + "=" + axis.Names[int(v)]
+		}
+		return axis.Key + "=" + chart.Number(v)
+	}
+	v := comparisonRow{A: name(a), B: name(b), N: len(pairs)}
+	var left, right []float64
+	for _, p := range pairs {
+		left, right = append(left, p.A), append(right, p.B)
+	}
+	if len(pairs) > 0 {
+		v.MeanA, _ = stats.MeanStd(left)
+		v.MeanB, _ = stats.MeanStd(right)
+	}
+	comparison, ok := stats.Paired(left, right)
+	v.judge(comparison, ok)
+	return v, nil
+}
+
+func axisKeys(axes []results.Axis) string {
+	var keys []string
+	for _, a := range axes {
+		keys = append(keys, a.Key)
+	}
+	return fmt.Sprint(keys)
+}
+
+func listComparisons(rows []comparisonRow) listing {
+	l := listing{
+		headings: []string{"A", "B", "A %", "B %", "n", "B − A", "95 % interval", "p", "d", "B is"},
+		json:     map[string]any{"schema": 1, "comparisons": rows},
+	}
+	for _, v := range rows {
+		interval, p, d := any(nil), any(nil), any(nil)
+		if v.P != nil {
+			interval, p, d = fmt.Sprintf("%+.2f to %+.2f", 100**v.Low, 100**v.High), pFormat(*v.P), fmt.Sprintf("%+.2f", *v.D)
+		}
+		l.rows = append(l.rows, []any{v.A, v.B, fmt.Sprintf("%.2f", 100*v.MeanA), fmt.Sprintf("%.2f", 100*v.MeanB), v.N, fmt.Sprintf("%+.2f", 100*v.Difference), interval, p, d, v.Verdict})
+	}
+	return l
+}
