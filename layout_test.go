@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	},
 	"sweep/trainerplugin/bench": {"sweep/trainerplugin/dpsgd", "sweep/trainerplugin/kernel", "sweep/trainerplugin/model"},
 	"sweep/trainerplugin/builtin": {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/dataset", "sweep/trainerplugin/dpsgd",
-		"sweep/trainerplugin/model", "sweep/trainerplugin/kernel"},
+		"sweep/trainerplugin/model", "sweep/trainerplugin/kernel", "sweep/trainerplugin/xla", "sweep/trainerplugin/xla/pjrt"},
 	"sweep/trainerplugin/canary": {"sweep", "sweep/privacy", "sweep/privacy/audit", "sweep/trainerplugin", "sweep/trainerplugin/dataset",
 		"sweep/trainerplugin/dpsgd", "sweep/trainerplugin/model"},
 	"sweep/workflows":             {"sweep", "sweep/trainerplugin", "sweep/workflows/checkpoints", "sweep/workflows/spool"},

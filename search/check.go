@@ -144,6 +144,9 @@ func (p *parser) checkWarmup() {
 	}
 }
 
+// builtinOptions are the built-in trainer's own.
+var builtinOptions = []string{"option.device", "option.microbatch", "option.precision"}
+
 // checkOptions wants options only where there is a trainer to understand them.
 func (p *parser) checkOptions() {
 	if _, external := p.keys["trainer"]; external {
@@ -151,8 +154,8 @@ func (p *parser) checkOptions() {
 	}
 	for _, path := range slices.Sorted(maps.Keys(p.keys)) {
 		section, name, _ := strings.Cut(path, ".")
-		if (section == "grid" || section == "fixed") && strings.HasPrefix(name, optionPrefix) {
-			p.complain(p.keys[path], "%s: the built-in trainer has no options; name the trainer that has, or leave it out", path)
+		if (section == "grid" || section == "fixed") && strings.HasPrefix(name, optionPrefix) && !slices.Contains(builtinOptions, name) {
+			p.complain(p.keys[path], "%s: the built-in trainer has option.device, option.microbatch and option.precision; name the trainer that has this one, or leave it out", path)
 		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 // ends in "_" stands for all that begin so. All else stays behind, above all
 // what lets a program act in the host's name: TEMPORAL_API_KEY, cloud
 // credentials, tokens.
-var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_", "TZ", "LD_LIBRARY_PATH", "CUDA_", "XLA_"}
+var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_", "TZ", "LD_LIBRARY_PATH", "CUDA_", "XLA_",
+	"SWEEP_PJRT_PLUGIN", "VIRTUAL_ENV", "CONDA_PREFIX", "XDG_CACHE_HOME"}
 
 // environment is a trainer's environment: what it inherits from host, the
 // devices and threads that it is given, and what the caller adds. Where a

@@ -46,7 +46,7 @@ func TestDescribe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Name != "sweep-builtin" || d.Version == "" || !slices.Equal(d.Devices, []string{"cpu"}) {
+	if d.Name != "sweep-builtin" || d.Version == "" || d.Devices[0] != "cpu" {
 		t.Errorf("%+v", d)
 	}
 	if !slices.Contains(d.Models, "tanh-cnn") || !slices.Contains(d.Datasets, "glyphs") || !slices.Contains(d.Datasets, "mnist") {
@@ -97,7 +97,7 @@ func TestCheckRefuses(t *testing.T) {
 		filepath.Join(damaged, "mnist", "train-images-idx3-ubyte"): func(j *trainerplugin.Job) {
 			j.Params.Data.Name, j.DataDir = "mnist", damaged
 		},
-		"options: sweep-builtin has none of its own, and is given dropout, width;": func(j *trainerplugin.Job) {
+		"options: sweep-builtin has no dropout; sweep-builtin has no width; remove": func(j *trainerplugin.Job) {
 			j.Params.Options = map[string]string{"width": "2", "dropout": "0.1"}
 		},
 		"threads: 0":                          func(j *trainerplugin.Job) { j.Threads = 0 },
@@ -332,7 +332,7 @@ func TestHeldOutIsWhatWasAskedFor(t *testing.T) {
 }
 
 func TestGPUsAreNotedAsIdle(t *testing.T) {
-	j := job(t, nil)
+	j := job(t, func(p *sweep.Params) { p.Options = map[string]string{"device": "cpu"} })
 	j.Devices = []string{"0", "1"}
 	var events []trainerplugin.Event
 	_, err := shared.Train(t.Context(), j, func(e trainerplugin.Event) error {

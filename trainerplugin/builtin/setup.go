@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"sweep"
@@ -18,8 +17,10 @@ import (
 // A setup is a job that can run.
 type setup struct {
 	engine   dpsgd.Engine
+	gpu      *gpu // the engine, if it is one
 	data     dpsgd.Data
 	estimate trainerplugin.Estimate
+	close    func() error
 }
 
 // setUp reads j's data and measures its model, or says why j cannot run.
@@ -28,7 +29,12 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 	if err := dpsgd.Check(p); err != nil {
 		return setup{}, err
 	}
-	if err := checkOptions(p); err != nil {
+	o, err := parseOptions(p)
+	if err != nil {
+		return setup{}, err
+	}
+	onGPU, err := o.onDevice(j)
+	if err != nil {
 		return setup{}, err
 	}
 	if j.Threads < 1 {
@@ -60,18 +66,35 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 		return setup{}, refuse("memory: the trial needs about %d MB and there are %d MB; take a smaller model, fewer threads than %d, or a larger machine",
 			s.estimate.MemoryBytes>>20, has>>20, j.Threads)
 	}
-	if s.engine, err = model.New(p.Model, input, j.Threads, Layers(p)...); err != nil {
+	s.close = func() error { return nil }
+	if onGPU {
+		if s.gpu, err = openGPU(ctx, j, o, part, input); err != nil {
+			return setup{}, err
+		}
+		s.engine, s.close = s.gpu, s.gpu.Close
+		if s.estimate, err = s.gpu.estimate(s.estimate); err != nil {
+			return setup{}, errors.Join(refuse("model: %w", err), s.close())
+		}
+	} else if s.engine, err = model.New(p.Model, input, j.Threads, Layers(p)...); err != nil {
 		return setup{}, refuse("model: %w", err)
 	}
+	if err := s.load(j, p); err != nil {
+		return setup{}, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// load reads the weights that the trial begins with.
+func (s *setup) load(j trainerplugin.Job, p sweep.Params) error {
 	if err := dpsgd.CheckClipping(s.engine, p); err != nil {
-		return setup{}, err
+		return err
 	}
 	start, frozen, err := dpsgd.LoadInit(dataDir(j.DataDir), p, s.engine)
 	if p.Init != (sweep.Init{}) {
 		s.data.Start = start
 	}
 	s.data.Frozen = frozen
-	return s, err
+	return err
 }
 
 // Layers is how a model is told which of its layers p trains.
@@ -92,18 +115,6 @@ func dataDir(dir string) string {
 
 func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", trainerplugin.ErrRefused, fmt.Errorf(format, args...))
-}
-
-func checkOptions(p sweep.Params) error {
-	if len(p.Options) == 0 {
-		return nil
-	}
-	var names []string
-	for name := range p.Options {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return refuse("options: %s has none of its own, and is given %s; remove them or name the trainer they are for", Name, strings.Join(names, ", "))
 }
 
 // adapt gives the loop what it wants of a data set.

@@ -1,9 +1,11 @@
 // Package builtin is the trainer that comes with sweep: the data sets, models
-// and training loop of this repository put together, on the CPU.
+// and training loop of this repository put together, on the CPU, or on a GPU where
+// a trial is given one and there is a PJRT plugin to use it.
 package builtin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -35,18 +37,20 @@ var _ trainerplugin.Trainer = (*Trainer)(nil)
 
 // Describe names the models and data sets. "folder:NAME" stands for any folder
 // or archive of images by class in the data directory.
-func (*Trainer) Describe(context.Context) (trainerplugin.Description, error) {
-	return describe(), nil
+func (*Trainer) Describe(ctx context.Context) (trainerplugin.Description, error) {
+	d := describe()
+	d.Devices = kinds(ctx)
+	return d, nil
 }
 
 func describe() trainerplugin.Description {
 	return trainerplugin.Description{
-		Name:     Name,
-		Version:  Version + "+" + kernel.Path(),
-		Devices:  []string{"cpu"},
-		Models:   model.Names(),
-		Datasets: append(dataset.Names(), "folder:NAME"),
-		Extras:   trainerplugin.Extras,
+		Name:       Name,
+		Version:    Version + "+" + kernel.Path(),
+		Models:     model.Names(),
+		Datasets:   append(dataset.Names(), "folder:NAME"),
+		Parameters: parameters,
+		Extras:     trainerplugin.Extras,
 	}
 }
 
@@ -54,33 +58,45 @@ func describe() trainerplugin.Description {
 // run: parameters out of range, unknown names, data that are missing, damaged
 // or too few, and trials that need more memory than this machine, or the
 // process's control group, has in all. Memory that others use at the moment
-// does not count: they may have ended by the time it matters.
+// does not count: they may have ended by the time it matters. For a trial on a
+// GPU it takes the device for a moment, and lowers the model, but compiles nothing.
 func (t *Trainer) Check(ctx context.Context, j trainerplugin.Job) (trainerplugin.Estimate, error) {
 	s, err := t.setUp(ctx, j)
 	if err != nil {
 		return trainerplugin.Estimate{}, fmt.Errorf("check %s: %w", j.Trial, err)
 	}
-	return s.estimate, nil
+	return s.estimate, s.close()
 }
 
 // Train trains, after the same checks as [Trainer.Check].
-func (t *Trainer) Train(ctx context.Context, j trainerplugin.Job, report func(trainerplugin.Event) error) (sweep.Outcome, error) {
+func (t *Trainer) Train(ctx context.Context, j trainerplugin.Job, report func(trainerplugin.Event) error) (o sweep.Outcome, err error) {
 	s, err := t.setUp(ctx, j)
 	if err != nil {
 		return sweep.Outcome{}, fmt.Errorf("train %s: %w", j.Trial, err)
 	}
-	s.data.Program = describe().Program()
-	o, err := dpsgd.Train(ctx, j, s.engine, s.data, noteDevices(j.Devices, report))
+	defer func() { err = errors.Join(err, s.close()) }()
+	program := describe().Program()
+	s.data.Program = program
+	if s.gpu != nil {
+		s.data.Program += " on " + s.gpu.device.Platform
+		report = s.gpu.note(report)
+	}
+	o, err = dpsgd.Train(ctx, j, s.engine, s.data, noteIdle(j.Devices, s.gpu != nil, report))
 	if err != nil {
 		return sweep.Outcome{}, err
 	}
-	o.Trainer = s.data.Program
+	o.Trainer = program
 	return o, nil
 }
 
-// noteDevices says after the first event that GPUs lie idle, if any were given.
-func noteDevices(devices []string, report func(trainerplugin.Event) error) func(trainerplugin.Event) error {
-	if len(devices) == 0 {
+// noteIdle says after the first event which of the GPUs that were given lie idle:
+// a trial uses one, or none on the CPU.
+func noteIdle(devices []string, onGPU bool, report func(trainerplugin.Event) error) func(trainerplugin.Event) error {
+	idle, why := devices, "computes on the CPU"
+	if onGPU {
+		idle, why = devices[1:], "trains a trial on one GPU"
+	}
+	if len(idle) == 0 {
 		return report
 	}
 	return func(e trainerplugin.Event) error {
@@ -91,7 +107,6 @@ func noteDevices(devices []string, report func(trainerplugin.Event) error) func(
 		if !first {
 			return nil
 		}
-		return report(trainerplugin.Note{Step: s.Step, Text: fmt.Sprintf(
-			"GPU %s is not used: %s computes on the CPU", strings.Join(devices, ", "), Name)})
+		return report(trainerplugin.Note{Step: s.Step, Text: fmt.Sprintf("GPU %s is not used: %s %s", strings.Join(idle, ", "), Name, why)})
 	}
 }

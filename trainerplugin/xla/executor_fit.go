@@ -20,20 +20,16 @@ const firstImages = 2048
 // prepare stages the images, finds a microbatch that fits and compiles the step
 // for it. s is the state that will be loaded.
 func (x *Executor) prepare(s dpsgd.State) (err error) {
-	began := time.Now()
+	began, key := time.Now(), x.memoryKey()
 	defer func() {
 		x.took = time.Since(began)
 		if err != nil {
 			err = errors.Join(err, x.staged.Close())
 		}
 	}()
-	key := x.memoryKey()
-	microbatch := x.given
-	if microbatch == 0 {
-		microbatch = x.memory.recall(key)
-	}
-	if microbatch == 0 {
-		microbatch = x.guess()
+	microbatch, _, err := x.Needs()
+	if err != nil {
+		return err
 	}
 	for {
 		c := x.at(microbatch)
@@ -66,6 +62,21 @@ func (x *Executor) guess() int {
 		}
 	}
 	return microbatch
+}
+
+// Needs is about what the trial takes of the device: the microbatch that would be
+// tried first, and the memory in bytes. [Executor.Load] finds out.
+func (x *Executor) Needs() (microbatch int, bytes int64, err error) {
+	microbatch = x.given
+	if microbatch == 0 {
+		microbatch = x.memory.recall(x.memoryKey())
+	}
+	if microbatch == 0 {
+		microbatch = x.guess()
+	}
+	c := x.at(microbatch)
+	bytes, err = c.MemoryBytes()
+	return c.Microbatch, bytes, err
 }
 
 // powerBelow is the largest power of two that is not above n, which is positive.
