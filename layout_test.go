@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"sweep/results/chart":                   {},
 	"sweep/results/page":                    {"sweep", "sweep/privacy", "sweep/results", "sweep/results/chart", "sweep/results/stats"},
 	"sweep/results/resultstest":             {"sweep", "sweep/privacy", "sweep/results"},
+	"sweep/results/export":                  {"sweep", "sweep/results"},
 	"sweep/trainerplugin":                   {"sweep", "sweep/trainerplugin/trainerpb"},
 	"sweep/trainerplugin/trainerpb":         {},
 	"sweep/trainerplugin/trainertest":       {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/trainerpb"}, // to break the contract on the wire

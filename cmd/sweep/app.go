@@ -45,7 +45,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		},
 	}
 	app.Commands = []*cli.Command{
-		startCommand, planCommand, statusCommand, listCommand, trialsCommand, bestCommand, frontierCommand, compareCommand, queryCommand, watchCommand, uiCommand, reportCommand, waitCommand,
+		startCommand, planCommand, statusCommand, listCommand, trialsCommand, bestCommand, frontierCommand, compareCommand, queryCommand, exportCommand, watchCommand, uiCommand, reportCommand, waitCommand,
 		pauseCommand, resumeCommand, stopCommand, cancelCommand,
 		workerCommand, serverCommand, accountCommand, recountCommand, verifyCommand, auditCommand, dataCommand, trainersCommand, recipesCommand, schemaCommand, doctorCommand, versionCommand,
 	}
