@@ -22,6 +22,7 @@ type SweepRecord struct {
 	Accountant privacy.Accountant
 	Delta      float64           // in (0, 1)
 	Disclosure string            // "research" or "composed"
+	Most       int               // trials that its strategy may come to; 0 where the file lists them all
 	Versions   map[string]string // of the programs and libraries that read the file
 }
 
@@ -33,6 +34,8 @@ type TrialRecord struct {
 	Label         string  // what varies in the sweep, for people
 	TargetEpsilon float64 // the noise was calibrated for it, +Inf for the baseline without noise; 0 if the file gave the noise multiplier
 	Delta         float64 // at which epsilon is asked; in (0, 1)
+	Asked         string  // what a strategy asked for, as it wants to be told again; "" where the file lists the trial
+	Proxy         bool    // it stands in for another trial, for the search alone
 }
 
 // Added says what a file's trials were to the record. New, Known and Reused
@@ -61,13 +64,8 @@ func (s *Store) AddSweep(ctx context.Context, r SweepRecord, trials iter.Seq2[Tr
 			return err
 		}
 		defer a.close()
-		for t, err := range trials {
-			if err != nil {
-				return err
-			}
-			if err := a.trial(ctx, t); err != nil {
-				return fmt.Errorf("trial %d (%s): %w", t.Index, t.Label, err)
-			}
+		if err := a.all(ctx, trials); err != nil {
+			return err
 		}
 		added, err = a.finish(ctx)
 		return err
@@ -205,8 +203,8 @@ func (a *adder) revise(ctx context.Context, r SweepRecord, at string) error {
 		return err
 	}
 	_, err = a.tx.ExecContext(ctx, `
-		UPDATE sweeps SET name = ?, revision = ?, accountant = ?, delta = ?, disclosure = ? WHERE key = ?`,
-		r.Name, a.revision, r.Accountant, r.Delta, r.Disclosure, a.sweep)
+		UPDATE sweeps SET name = ?, revision = ?, accountant = ?, delta = ?, disclosure = ?, most = ? WHERE key = ?`,
+		r.Name, a.revision, r.Accountant, r.Delta, r.Disclosure, sql.Null[int]{V: r.Most, Valid: r.Most > 0}, a.sweep)
 	return err
 }
 
@@ -221,11 +219,12 @@ func (a *adder) prepare(ctx context.Context) (err error) {
 				noise_multiplier, learning_rate, augmult, augment, steps, ema, noise, trainer, seed, params)
 			VALUES (?, ?, 'pending', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&a.link, `
-			INSERT INTO sweep_trials (sweep, trial, position, repeat, label, target_epsilon, delta, revision, gone, forgiven, state)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9)`},
+			INSERT INTO sweep_trials (sweep, trial, position, repeat, label, target_epsilon, delta, asked, proxy, revision, gone, forgiven, state)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11)`},
 		{&a.relink, `
-			UPDATE sweep_trials SET position = ?3, repeat = ?4, label = ?5, target_epsilon = ?6, delta = ?7, revision = ?8, gone = 0
-			WHERE sweep = ?1 AND trial = ?2 AND revision < ?8`},
+			UPDATE sweep_trials SET position = ?3, repeat = ?4, label = ?5, target_epsilon = ?6, delta = ?7, asked = ?8, proxy = ?9,
+				revision = ?10, gone = 0
+			WHERE sweep = ?1 AND trial = ?2 AND revision < ?10`},
 	} {
 		if *p.stmt, err = a.tx.PrepareContext(ctx, p.query); err != nil {
 			return errors.Join(err, a.close())
@@ -241,6 +240,19 @@ func (a *adder) close() (err error) {
 		}
 	}
 	return err
+}
+
+// all enters trials.
+func (a *adder) all(ctx context.Context, trials iter.Seq2[TrialRecord, error]) error {
+	for t, err := range trials {
+		if err != nil {
+			return err
+		}
+		if err := a.trial(ctx, t); err != nil {
+			return fmt.Errorf("trial %d (%s): %w", t.Index, t.Label, err)
+		}
+	}
+	return nil
 }
 
 // trial enters one trial and links it to the sweep.
@@ -267,7 +279,7 @@ func (a *adder) trial(ctx context.Context, t TrialRecord) error {
 		}
 		f.state = sweep.Pending
 	}
-	write, args := a.link, []any{a.sweep, f.key, t.Index, t.Repeat, t.Label, optional(t.TargetEpsilon), t.Delta, a.revision, string(f.state)}
+	write, args := a.link, []any{a.sweep, f.key, t.Index, t.Repeat, t.Label, optional(t.TargetEpsilon), t.Delta, t.Asked, t.Proxy, a.revision, string(f.state)}
 	if f.linked {
 		write, args = a.relink, args[:len(args)-1]
 	}

@@ -68,7 +68,7 @@ func large(b *testing.B, n, metrics int) (*Store, sweep.SweepID) {
 		for i := range n {
 			point, repeat := i/4, i%4
 			p := params([]float64{0.8, 1, 2, 4}[point%4], 0.001*float64(point+1)).WithRepeat(repeat)
-			if !yield(TrialRecord{p, i, repeat, fmt.Sprintf("trial %d", i), []float64{8, 4, 2, 1}[point%4], delta}, nil) {
+			if !yield(TrialRecord{Params: p, Index: i, Repeat: repeat, Label: fmt.Sprintf("trial %d", i), TargetEpsilon: []float64{8, 4, 2, 1}[point%4], Delta: delta}, nil) {
 				return
 			}
 		}

@@ -6,9 +6,13 @@ import "go.yaml.in/yaml/v3"
 // d is an axis, and one value where it is not.
 func (p *parser) axis(d def, path string, n *yaml.Node) (Axis, bool) {
 	switch {
+	case d.may() && hasKey(n, "expr"):
+		return p.derived(d, path, n)
+	case d.list && d.may() && hasKey(n, "when"):
+		return p.conditional(d, path, n)
 	case !d.list, d.single && n.Kind == yaml.ScalarNode:
 		v, ok := p.scalar(d, path, n)
-		return Axis{d.name, []any{v}, []place{at(n)}}, ok
+		return Axis{Name: d.name, Values: []any{v}, places: []place{at(n)}}, ok
 	case n.Kind == yaml.SequenceNode:
 		return p.listed(d, path, n)
 	case n.Kind == yaml.MappingNode:

@@ -19,6 +19,7 @@ func (p *parser) check() {
 	p.checkWarmup()
 	p.checkOptions()
 	p.checkRun()
+	p.checkStrategy()
 	if d := p.sweep.Data; d.Train > 0 && d.Train+d.Validation > maxCount {
 		p.complain(p.placeOf("data.validation"), "data.validation: %d and data.train %d are more examples than a data set can have", d.Validation, d.Train)
 	}
@@ -35,17 +36,19 @@ func (p *parser) placeOf(path string) place {
 	}
 }
 
-// checkNoise wants epsilon or noise_multiplier, and one of them.
+// checkNoise wants epsilon or noise_multiplier. Both together decide the steps,
+// which must not stand there then.
 func (p *parser) checkNoise() {
-	ε, hasε := p.keys["privacy.epsilon"]
-	σ, hasσ := p.keys["privacy.noise_multiplier"]
+	_, hasε := p.keys["privacy.epsilon"]
+	_, hasσ := p.keys["privacy.noise_multiplier"]
 	switch {
 	case hasε && hasσ:
-		last := ε
-		if σ.line > ε.line || σ.line == ε.line && σ.column > ε.column {
-			last = σ
+		for _, path := range []string{"grid.steps", "fixed.steps"} {
+			if steps, ok := p.keys[path]; ok {
+				p.complain(steps, "%s: epsilon and noise_multiplier decide it, as the most steps that they allow; leave one of the three out", path)
+			}
 		}
-		p.complain(last, "privacy: epsilon and noise_multiplier both stand here; keep one, since each decides the other")
+		p.sweep.solved = true
 	case !hasε && !hasσ && !p.taken["privacy.epsilon"] && !p.taken["privacy.noise_multiplier"]:
 		if _, ok := p.keys["privacy"]; !ok || p.broken("privacy") {
 			return
@@ -82,7 +85,7 @@ func (p *parser) checkHypers() {
 	for _, h := range hypers {
 		_, inGrid := p.keys["grid."+h.name]
 		_, inFixed := p.keys["fixed."+h.name]
-		if h.required && !inGrid && !inFixed && !p.taken["grid."+h.name] && !p.taken["fixed."+h.name] {
+		if h.required && !(h.name == "steps" && p.sweep.solved) && !inGrid && !inFixed && !p.taken["grid."+h.name] && !p.taken["fixed."+h.name] {
 			p.complain(p.placeOf("grid"), "%s: missing; give it in grid or fixed: %s", h.name, h.doc)
 		}
 	}
@@ -92,6 +95,9 @@ func (p *parser) checkHypers() {
 func (p *parser) checkBatch() {
 	train, axis := p.sweep.Data.Train, p.axes["batch_size"]
 	for i, v := range axis.Values {
+		if axis.Expr != "" {
+			return // checked point by point
+		}
 		if b, ok := v.(int); ok && train > 0 && b > train {
 			p.complain(axis.places[i], "%s: %d is more than the %d examples of data.train; the sampling rate would be above 1", p.pathOf("batch_size"), b, train)
 		}
@@ -112,7 +118,7 @@ func (p *parser) checkEffects() {
 		if !given {
 			beside.Values = []any{fallback(hyperNamed(h.with.name).def)}
 		}
-		if !slices.ContainsFunc(beside.Values, h.with.holds) {
+		if beside.Expr == "" && beside.Span == nil && !slices.ContainsFunc(beside.Values, h.with.holds) {
 			p.complain(a.places[0], "%s: %s has no effect while %s; %s, or leave %s out", p.pathOf(h.name), show(a.Values[0]), h.with.unmet, h.with.do, h.name)
 		}
 	}
@@ -129,7 +135,7 @@ func (p *parser) bad(name string) bool {
 // checkWarmup wants updates to be left at the full learning rate.
 func (p *parser) checkWarmup() {
 	warmup, steps := p.axes["warmup"], p.axes["steps"]
-	if len(steps.Values) == 0 {
+	if len(steps.Values) == 0 || steps.Expr != "" || warmup.Expr != "" {
 		return
 	}
 	least := steps.Values[0].(int)
@@ -180,7 +186,12 @@ func (p *parser) assemble() {
 	for _, h := range hypers {
 		a, given := p.axes[h.name]
 		if !given {
-			a = Axis{Name: h.name, Values: []any{fallback(h.def)}}
+			a = Axis{Name: h.name}
+			if h.name == "steps" { // solved for
+				a.Values = []any{1}
+			} else {
+				a.Values = []any{fallback(h.def)}
+			}
 		}
 		p.add(a)
 	}
@@ -190,8 +201,8 @@ func (p *parser) assemble() {
 		}
 	}
 	s.link()
-	if p.size() {
-		p.filter()
+	if p.size() && p.compile() {
+		p.draw()
 	}
 }
 
@@ -222,6 +233,9 @@ func (p *parser) add(a Axis) {
 // size refuses grids that are too large, before anything counts their points.
 func (p *parser) size() bool {
 	total, factors := float64(p.sweep.Repeats), []string(nil)
+	if p.sweep.Strategy != "grid" {
+		return true
+	}
 	for _, a := range p.sweep.axes {
 		total *= float64(len(a.Values))
 		if n := len(a.Values); n > 1 {

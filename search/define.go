@@ -15,6 +15,7 @@ const (
 	maxTrials = 1_000_000 // points before where, times repeats
 	maxCount  = 1e12      // examples
 	maxWhere  = 4096      // bytes of a constraint
+	maxSteps  = 1e9       // updates
 )
 
 // A kind is what a value of the file looks like.
@@ -49,6 +50,7 @@ type def struct {
 	required bool
 	doc      string
 	keys     []def             // of a mapping
+	short    string            // of a mapping: the key that one bare value stands for
 	options  bool              // a mapping that also has the options of external trainers
 	set      func(*Sweep, any) // stores a value, or is told that a mapping begins; nil for hyper-parameters, which become axes
 }
@@ -122,14 +124,12 @@ var format = def{kind: mapping, keys: []def{
 		set: func(s *Sweep, v any) { s.Where = v.(string) },
 	},
 	{
-		name: "repeats", kind: integer, limits: between(1, 1000), fallback: "1",
-		doc: "trials of each point, which differ in their seed",
-		set: func(s *Sweep, v any) { s.Repeats = v.(int) },
+		name: "repeats", kind: mapping, short: "min", keys: repeatKeys,
+		doc: "trials of each point, which differ in their seed; {min: 2, max: 8} gives more to those that could be the best",
 	},
 	{
-		name: "strategy", kind: choice, choices: []string{"grid"}, fallback: "grid",
-		doc: "which points are run: all of the grid",
-		set: func(s *Sweep, v any) { s.Strategy = v.(string) },
+		name: "strategy", kind: mapping, short: "name", keys: strategyKeys,
+		doc: "which points are run: all of the grid, or those that a strategy chooses; the name alone, or with its settings",
 	},
 	{
 		name: "disclosure", kind: choice, choices: []string{"research", "composed"}, fallback: "research",

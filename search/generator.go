@@ -50,7 +50,28 @@ func (p *parser) generated(d def, path string, n *yaml.Node) (Axis, bool) {
 	if !ok {
 		return Axis{}, false
 	}
+	if f[2] == nil {
+		return p.span(d, path, n, key.Value == "log", f)
+	}
 	return p.generatedAxis(d, path, n, g.make(p, full, n, f, d.kind == integer))
+}
+
+// span reads a lin or log without num: every number between two ends.
+func (p *parser) span(d def, path string, n *yaml.Node, log bool, f []*big.Rat) (Axis, bool) {
+	full := join(path, deref(n).Content[0].Value)
+	switch {
+	case log && f[0].Sign() <= 0:
+		p.complain(at(n), "%s: min is %s; a logarithmic axis begins above 0 (it takes values, not exponents)", full, showRat(f[0]))
+		return Axis{}, false
+	case f[1].Cmp(f[0]) <= 0:
+		p.complain(at(n), "%s: max %s is not above min %s; swap them, or list the one value", full, showRat(f[1]), showRat(f[0]))
+		return Axis{}, false
+	}
+	low, _ := f[0].Float64()
+	high, _ := f[1].Float64()
+	a, ok := p.generatedAxis(d, path, n, []float64{low, high})
+	a.Span = &Span{Min: low, Max: high, Log: log, Whole: d.kind == integer}
+	return a, ok
 }
 
 // generates reports whether d's values are numbers, which generators can make.
@@ -62,7 +83,7 @@ func (d def) generates() bool {
 func (d def) generatorDef(name string) def {
 	g := def{name: name, kind: mapping, required: true, doc: "an axis by its ends"}
 	for _, field := range generators[name].fields {
-		f := def{name: field, kind: number, limits: interval{min: math.Inf(-1), max: math.Inf(1)}, required: true, doc: "a number"}
+		f := def{name: field, kind: number, limits: interval{min: math.Inf(-1), max: math.Inf(1)}, required: field != "num", doc: "a number"}
 		if d.kind == integer || field == "num" {
 			f.kind = integer
 		}

@@ -22,6 +22,7 @@ type content struct {
 	Axes       map[string][]string `json:"axes"`
 	Where      string              `json:"where,omitempty"`
 	Repeats    int                 `json:"repeats"`
+	Most       int                 `json:"most_repeats,omitempty"`
 	Strategy   string              `json:"strategy"`
 	Disclosure string              `json:"disclosure"`
 }
@@ -39,7 +40,7 @@ func (s *Sweep) ID() sweep.SweepID {
 		Data: s.Data, Model: s.Model, Init: s.Init,
 		Delta: show(s.Privacy.Delta), Accountant: string(s.Privacy.Accountant), Noise: s.Privacy.Noise,
 		Axes: make(map[string][]string), Where: s.Where, Repeats: s.Repeats,
-		Strategy: s.Strategy, Disclosure: s.Disclosure,
+		Most: s.MostRepeats, Strategy: s.describe(), Disclosure: s.Disclosure,
 	}
 	c.Init.File = ""
 	if s.Trainer != nil {
@@ -49,10 +50,29 @@ func (s *Sweep) ID() sweep.SweepID {
 		if h := hyperNamed(a.Name); h.later && len(a.Values) == 1 && a.Values[0] == fallback(h.def) {
 			continue
 		}
-		for _, v := range a.Values {
-			c.Axes[a.Name] = append(c.Axes[a.Name], show(v))
-		}
-		slices.Sort(c.Axes[a.Name])
+		c.Axes[a.Name] = a.spelled()
 	}
 	return sweep.SweepID(s.Name + "-" + sweep.Digest("sweep", c)[:8])
+}
+
+// spelled is all that an axis is, in show's spelling and sorted.
+func (a Axis) spelled() []string {
+	if a.Expr != "" {
+		return []string{"= " + a.Expr}
+	}
+	var all []string
+	for _, v := range a.Values {
+		all = append(all, show(v))
+	}
+	slices.Sort(all)
+	switch {
+	case a.Span != nil && a.Span.Log:
+		all = append(all, "log")
+	case a.Span != nil:
+		all = append(all, "lin")
+	}
+	if a.When != "" {
+		all = append(all, "when "+a.When, "else "+show(a.Else))
+	}
+	return all
 }

@@ -67,6 +67,10 @@ func (p *parser) value(d def, path string, n *yaml.Node) {
 	n = deref(n)
 	p.nodes[path] = n
 	switch {
+	case d.short != "" && n.Kind == yaml.ScalarNode && !isNull(n):
+		p.defaults(d)
+		k, _ := d.find(d.short)
+		p.value(k, path, n)
 	case d.kind == mapping:
 		p.mapping(d, path, n)
 	case d.set == nil:
@@ -83,7 +87,7 @@ func (p *parser) value(d def, path string, n *yaml.Node) {
 // mapping reads the keys of n, and gives those that are not there their defaults.
 func (p *parser) mapping(d def, path string, n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
-		p.complain(at(n), "%s%s; a mapping with the keys %s belongs here", prefix(path), describe(n), list(d.names()))
+		p.complain(at(n), "%s%s; %s belongs here", prefix(path), describe(n), d.belongs())
 		return
 	}
 	if d.set != nil {
@@ -102,6 +106,15 @@ func (p *parser) mapping(d def, path string, n *yaml.Node) {
 		}
 		p.defaults(k)
 	}
+}
+
+// belongs says what the value of a mapping looks like.
+func (d def) belongs() string {
+	words := "a mapping with the keys " + list(d.names())
+	if d.short != "" {
+		words = "its " + d.short + " alone, or " + words + ","
+	}
+	return words
 }
 
 // pair reads one key of a mapping and its value.

@@ -1,25 +1,41 @@
 package search
 
-import "iter"
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
 
-// grid yields the points of the sweep that pass its constraint, each as the
-// index of its value on every axis, the last axis fastest. The slice is reused.
-func (s *Sweep) grid() iter.Seq2[[]int, error] {
-	return func(yield func([]int, error) bool) {
-		at := make([]int, len(s.axes))
-		c := newConstraint(s.filter, s.axes)
-		for i, a := range s.axes {
-			c.set(i, a.Values[0])
+// listed yields the points that are known before anything ran, each as the values
+// of the sweep's axes: all of the grid that pass the constraint, the last axis
+// fastest, or those that the strategy draws beforehand. The slice is reused.
+func (s *Sweep) listed() iter.Seq2[[]any, error] {
+	if s.Strategy != "grid" {
+		return func(yield func([]any, error) bool) {
+			for _, values := range s.drawn {
+				if !yield(values, nil) {
+					return
+				}
+			}
 		}
+	}
+	return s.grid()
+}
+
+func (s *Sweep) grid() iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		at := make([]int, len(s.axes))
+		c := newSettler(s)
 		for more := true; more; more = s.advance(at, c) {
-			if s.repeated(at) {
+			err := c.settle()
+			if err == nil && c.repeated(at) {
 				continue
 			}
-			pass, err := true, error(nil)
-			if s.filter != nil {
+			pass := true
+			if err == nil {
 				pass, err = c.pass()
 			}
-			if (pass || err != nil) && !yield(at, err) {
+			if (pass || err != nil) && !yield(c.values, err) {
 				return
 			}
 		}
@@ -27,7 +43,7 @@ func (s *Sweep) grid() iter.Seq2[[]int, error] {
 }
 
 // advance moves at to the next point and reports whether there is one.
-func (s *Sweep) advance(at []int, c *constraint) bool {
+func (s *Sweep) advance(at []int, c *settler) bool {
 	for i := len(at) - 1; i >= 0; i-- {
 		at[i]++
 		if at[i] == len(s.axes[i].Values) {
@@ -41,51 +57,97 @@ func (s *Sweep) advance(at []int, c *constraint) bool {
 	return false
 }
 
-// repeated says whether the point is the same as another: the one with the
-// first value of an axis that has no effect here.
-func (s *Sweep) repeated(at []int) bool {
-	for _, i := range s.sometimes {
-		if at[i] > 0 && !s.effects[i].here(at) {
-			return true
-		}
-	}
-	return false
-}
-
 // An effect says beside which values of another axis an axis counts. The zero
 // effect counts always.
 type effect struct {
-	beside int    // the other, by its place in the sweep's axes
-	counts []bool // by the index of the other's value
+	beside int // the other, by its place in the sweep's axes
+	counts func(any) bool
 }
 
-func (e effect) here(at []int) bool { return e.counts == nil || e.counts[at[e.beside]] }
+func (e effect) here(values []any) bool { return e.counts == nil || e.counts(values[e.beside]) }
 
 // link finds the effects of the sweep's axes, all of which are there.
 func (s *Sweep) link() {
 	s.effects = make([]effect, len(s.axes))
 	for i, a := range s.axes {
-		w := hyperNamed(a.Name).with
-		if w.name == "" {
-			continue
-		}
-		e := effect{beside: s.axis(w.name)}
-		for _, v := range s.axes[e.beside].Values {
-			e.counts = append(e.counts, w.holds(v))
-		}
-		s.effects[i] = e
-		if len(a.Values) > 1 {
-			s.sometimes = append(s.sometimes, i)
+		if w := hyperNamed(a.Name).with; w.name != "" {
+			s.effects[i] = effect{s.axis(w.name), w.holds}
 		}
 	}
 }
 
 // axis is the index of the named axis, which every sweep has.
 func (s *Sweep) axis(name string) int {
-	for i, a := range s.axes {
-		if a.Name == name {
-			return i
+	i := slices.IndexFunc(s.axes, func(a Axis) bool { return a.Name == name })
+	if i < 0 {
+		panic("search: no axis " + name)
+	}
+	return i
+}
+
+// draw finds the points that the strategy draws before anything ran, and counts
+// them; of a grid, all that pass.
+func (p *parser) draw() {
+	s := p.sweep
+	if s.Adaptive() && s.Strategy != "grid" {
+		p.drawOne()
+		return
+	}
+	if s.Strategy != "grid" {
+		space := newSpace(s)
+		asks, _ := s.strategy(space).Next(nil, s.Settings.Trials)
+		for _, a := range asks {
+			values, _ := space.values(a.At)
+			s.drawn = append(s.drawn, slices.Clone(values))
 		}
 	}
-	panic("search: no axis " + name)
+	for _, err := range s.listed() {
+		if err != nil {
+			p.badPoint(err)
+			return
+		}
+		s.points++
+	}
+	if s.points == 0 {
+		p.nothingPasses()
+	}
 }
+
+// drawOne wants a space that has a point at all.
+func (p *parser) drawOne() {
+	space := newSpace(p.sweep)
+	asks, _ := p.sweep.strategy(space).Next(nil, 1)
+	switch {
+	case len(asks) > 0:
+	case space.err != nil:
+		p.badPoint(space.err)
+	default:
+		p.nothingPasses()
+	}
+}
+
+func (p *parser) nothingPasses() {
+	if p.nodes["where"] == nil {
+		p.complain(p.placeOf("grid"), "grid: no point can be run; see what the derived values come to")
+		return
+	}
+	p.complain(p.sweep.filterAt, "where: no point of the grid passes; loosen it, or remove it")
+}
+
+// badPoint complains about a point that could not be worked out.
+func (p *parser) badPoint(err error) {
+	if e, ok := err.(*valueError); ok {
+		p.complain(e.at, "%s: %s", p.pathOf(e.axis), e.msg)
+		return
+	}
+	p.badWhere(p.nodes["where"], err)
+}
+
+// A valueError is a derived value that its axis cannot have.
+type valueError struct {
+	axis string
+	at   place
+	msg  string
+}
+
+func (e *valueError) Error() string { return fmt.Sprintf("%s: %s", e.axis, e.msg) }

@@ -28,7 +28,7 @@ func TestReadmeTables(t *testing.T) {
 		found = append(found, name)
 		return fmt.Sprintf("<!-- table: %s -->\n%s<!-- end -->\n", name, table(t, name))
 	})
-	if got := strings.Join(found, " "); got != "file data privacy grid init trainer run" {
+	if got := strings.Join(found, " "); got != "file data privacy grid strategy repeats init trainer run" {
 		t.Errorf("the page has the tables %q", got)
 	}
 	if *update {
@@ -60,6 +60,9 @@ func table(t *testing.T, name string) string {
 }
 
 func valueWords(d def) string {
+	if k, ok := d.find(d.short); ok && d.short != "" {
+		return valueWords(k) + ", or a mapping"
+	}
 	switch d.kind {
 	case integer, number:
 		words := map[kind]string{integer: "whole number", number: "number"}[d.kind] + " " + d.limits.String()
@@ -85,6 +88,9 @@ func defaultWords(d def) string {
 		if h.name == d.name {
 			d.required, d.fallback = h.required, h.fallback
 		}
+	}
+	if k, ok := d.find(d.short); ok && d.short != "" {
+		d.fallback = k.fallback
 	}
 	switch {
 	case d.required:

@@ -20,22 +20,27 @@ func Schema() ([]byte, error) {
 	root["title"] = "sweep file"
 	root["description"] = "A grid of differentially private training runs; specified in sweeps/README.md"
 	privacy := root["properties"].(schema)["privacy"].(schema)
-	privacy["oneOf"] = []schema{{"required": []string{noises[0].name}}, {"required": []string{noises[1].name}}}
+	privacy["anyOf"] = []schema{{"required": []string{noises[0].name}}, {"required": []string{noises[1].name}}}
 	var all []schema
 	for _, h := range hypers {
-		if h.required {
-			all = append(all, schema{"anyOf": []schema{has("grid", h.name), has("fixed", h.name)}})
+		if !h.required {
+			continue
 		}
+		ways := []schema{has("grid", h.name), has("fixed", h.name)}
+		if h.name == "steps" {
+			ways = append(ways, has("privacy", noises[0].name, noises[1].name))
+		}
+		all = append(all, schema{"anyOf": ways})
 	}
 	root["allOf"] = all
 	return json.MarshalIndent(root, "", "  ")
 }
 
-// has wants a section that has the key.
-func has(section, key string) schema {
+// has wants a section that has the keys.
+func has(section string, keys ...string) schema {
 	return schema{
 		"required":   []string{section},
-		"properties": schema{section: schema{"required": []string{key}}},
+		"properties": schema{section: schema{"required": keys}},
 	}
 }
 
@@ -44,6 +49,8 @@ func (d def) schema() schema {
 	s := d.one()
 	if d.list {
 		s = d.axisSchema(s)
+	} else if d.may() {
+		s = schema{"anyOf": []schema{s, exprSchema()}}
 	}
 	s["description"] = d.doc
 	if def, ok := d.fallbackJSON(); ok {
@@ -89,6 +96,9 @@ func (d def) one() schema {
 	case external:
 		return schema{"type": []string{"number", "string", "boolean"}}
 	case mapping:
+		if k, ok := d.find(d.short); ok && d.short != "" {
+			return schema{"anyOf": []schema{k.one(), d.mappingSchema()}}
+		}
 		return d.mappingSchema()
 	}
 	return schema{"type": "string", "pattern": d.pattern.String()}
@@ -122,7 +132,22 @@ func (d def) axisSchema(one schema) schema {
 			forms = append(forms, def{kind: mapping, keys: []def{g}}.one())
 		}
 	}
-	return schema{"anyOf": forms}
+	if !d.may() {
+		return schema{"anyOf": forms}
+	}
+	when := schema{
+		"type": "object", "required": []string{"when", "values"}, "additionalProperties": false,
+		"properties": schema{"when": schema{"type": "string"}, "values": schema{"anyOf": forms}, "else": one},
+	}
+	return schema{"anyOf": append(forms[:len(forms):len(forms)], exprSchema(), when)}
+}
+
+// exprSchema is the schema of a value that follows from others.
+func exprSchema() schema {
+	return schema{
+		"type": "object", "required": []string{"expr"}, "additionalProperties": false,
+		"properties": schema{"expr": schema{"type": "string", "maxLength": maxWhere}},
+	}
 }
 
 // bound adds r to the schema of a number.

@@ -27,19 +27,27 @@ type Sweep struct {
 	Fixed      map[string]any // what the file fixes, typed like an axis's values
 	Where      string         // "" if every point is run
 	Repeats    int            // trials of each point, which differ in their seed; ≥ 1
-	Strategy   string         // "grid"
+	Strategy   string         // "grid", "tpe", …
+	Settings   Settings       // of the strategy
 	Disclosure string         // "research": epsilon does not count the search; "composed": it counts every trial
 	Run        Run
 	Text       string // the file as given
 
-	file      string
-	axes      []Axis                     // all that decides a point, one value or more each, slowest first
-	puts      []func(*sweep.Params, any) // puts[i] gives a trial its value of axes[i]
-	effects   []effect                   // effects[i] says when axes[i] counts
-	sometimes []int                      // the axes of several values that do not always count
-	filter    *vm.Program
-	filterAt  place
-	points    int // points of the grid that pass Where
+	// MostRepeats is how many trials a point may get that could be the best of its
+	// epsilon; 0, or Repeats, gives all points the same.
+	MostRepeats int
+
+	file     string
+	axes     []Axis                     // all that decides a point, one value or more each, slowest first
+	puts     []func(*sweep.Params, any) // puts[i] gives a trial its value of axes[i]
+	effects  []effect                   // effects[i] says when axes[i] counts
+	whens    []*vm.Program              // whens[i], if there is one, says so too
+	exprs    []*vm.Program              // exprs[i], if there is one, gives the value of axes[i]
+	solved   bool                       // steps follow from epsilon and noise multiplier
+	filter   *vm.Program
+	filterAt place
+	points   int     // points of the grid that pass Where, or of those that the strategy draws beforehand
+	drawn    [][]any // the points that the strategy draws beforehand, where it is not grid
 }
 
 // A Trainer is an external program that trains.
@@ -48,8 +56,8 @@ type Trainer struct {
 	SHA256  string   // of the program, 64 hexadecimal digits in lower case
 }
 
-// Privacy says how much noise trials get. Exactly one of Epsilon and
-// NoiseMultiplier has values.
+// Privacy says how much noise trials get: to meet a target epsilon, or by its
+// multiplier. Where both have values, steps follow from them.
 type Privacy struct {
 	Epsilon         []float64          // targets, > 0; +Inf is a baseline without noise
 	NoiseMultiplier []float64          // σ: noise standard deviation over clipping norm, ≥ 0; 0 is not private
@@ -62,9 +70,22 @@ type Privacy struct {
 // and without repetition. All are of one type: int, float64 or string.
 type Axis struct {
 	Name   string // as in the file: "batch_size", "option.depth"
-	Values []any
+	Values []any  // of a Span, its ends; of an Expr, one value of its type
+
+	Span *Span  // every number between two ends, for strategies that draw; nil where values are listed
+	Expr string // the value follows from those of other axes; "" if it does not
+	When string // the axis has its values where this is true, and Else elsewhere; "" is everywhere
+	Else any    // nil leaves an external trainer's option out
 
 	places []place
+}
+
+// A Span is the numbers from Min to Max, of which strategies take those of four
+// significant digits.
+type Span struct {
+	Min, Max float64
+	Log      bool // equal ratios are equally far, not equal differences
+	Whole    bool
 }
 
 // Run says how trials are run. Nothing in it changes what they measure, so

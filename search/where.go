@@ -10,7 +10,6 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
-	"github.com/expr-lang/expr/vm"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -19,7 +18,7 @@ import (
 var whereFunctions = []string{"abs", "ceil", "floor", "max", "min", "round", "int", "float"}
 
 func whereOptions(axes []Axis) []expr.Option {
-	options := []expr.Option{expr.Env(whereTypes(axes)), expr.AsBool(), expr.DisableAllBuiltins(), expr.MaxNodes(1000)}
+	options := []expr.Option{expr.Env(whereTypes(axes)), expr.DisableAllBuiltins(), expr.MaxNodes(1000)}
 	for _, name := range whereFunctions {
 		options = append(options, expr.EnableBuiltin(name))
 	}
@@ -52,55 +51,28 @@ func whereTypes(axes []Axis) types.Map {
 	return names
 }
 
-// filter compiles the sweep's constraint, and counts the points that pass it.
-func (p *parser) filter() {
-	s := p.sweep
-	if n := p.nodes["where"]; n != nil {
-		program, err := expr.Compile(n.Value, whereOptions(s.axes)...)
-		if err != nil {
-			p.badWhere(n, err)
-			return
-		}
-		s.filter, s.filterAt = program, at(n)
-	}
-	for _, err := range s.grid() {
-		if err != nil {
-			p.badWhere(p.nodes["where"], err)
-			return
-		}
-		s.points++
-	}
-	if s.points == 0 {
-		p.complain(s.filterAt, "where: no point of the grid passes; loosen it, or remove it")
-	}
-}
-
 var unknownName = regexp.MustCompile(`^unknown name (\S+)`)
 
 // badWhere complains about the constraint at the place within it that err names.
 func (p *parser) badWhere(n *yaml.Node, err error) {
+	p.badExpression("where", n, err, "a constraint is true or false: learning_rate * augmult <= 64", axisNames(p.sweep.axes))
+}
+
+// badExpression complains about an expression at the place within it that err
+// names; names are what it may use.
+func (p *parser) badExpression(path string, n *yaml.Node, err error, hint string, names []string) {
 	pos, msg := at(n), err.Error()
 	if located, ok := errors.AsType[*file.Error](err); ok {
 		pos, msg = p.within(n, located), located.Message
 	}
 	msg = strings.Replace(msg, "unexpected token EOF", "the expression ends too soon", 1)
-	hint := "a constraint is true or false: learning_rate * augmult <= 64"
 	if m := unknownName.FindStringSubmatch(msg); m != nil {
-		names := p.whereNames()
 		hint = "the names are " + list(names)
 		if near := nearest(m[1], names); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 	}
-	p.complain(pos, "where: %s; %s", msg, hint)
-}
-
-func (p *parser) whereNames() []string {
-	var names []string
-	for _, a := range p.sweep.axes {
-		names = append(names, a.Name)
-	}
-	return names
+	p.complain(pos, "%s: %s; %s", path, msg, hint)
 }
 
 // within is where in the file the expression that n holds has its mistake. Only
@@ -135,41 +107,4 @@ func (p *parser) within(n *yaml.Node, e *file.Error) place {
 func after(s string, n int) string {
 	r := []rune(s)
 	return string(r[min(n, len(r)):])
-}
-
-// A constraint decides for one point after another whether it is run.
-type constraint struct {
-	program *vm.Program
-	machine vm.VM
-	env     map[string]any
-	options map[string]any
-	names   []string
-}
-
-func newConstraint(program *vm.Program, axes []Axis) *constraint {
-	c := &constraint{program: program, options: make(map[string]any)}
-	c.machine.MemoryBudget = 1000 // list elements; a grid evaluates this up to a million times
-	c.env = map[string]any{"option": c.options}
-	for _, a := range axes {
-		c.names = append(c.names, a.Name)
-	}
-	return c
-}
-
-// set gives axis i its value.
-func (c *constraint) set(i int, v any) {
-	if bare, ok := strings.CutPrefix(c.names[i], optionPrefix); ok {
-		c.options[bare] = v
-	} else {
-		c.env[c.names[i]] = v
-	}
-}
-
-func (c *constraint) pass() (bool, error) {
-	v, err := c.machine.Run(c.program, c.env)
-	if err != nil {
-		return false, err
-	}
-	pass, _ := v.(bool)
-	return pass, nil
 }

@@ -47,6 +47,9 @@ type RecordActivities struct {
 	// EnterFile parses a sweep file and adds its trials. An error that a
 	// changed file could mend wraps [ErrBadFile].
 	EnterFile func(context.Context, Submission) (Entered, error)
+	// Suggest has the sweep's strategy add about n trials to the record, if it
+	// has one. It reports whether more may follow when others have ended.
+	Suggest func(ctx context.Context, id sweep.SweepID, n int) (more bool, err error)
 	Every     time.Duration // between two looks at running attempts' reports; 0 is a second
 }
 
@@ -56,10 +59,36 @@ type SweepEnd struct {
 	Cancelled, Stopped bool
 }
 
-// Next returns trials of the sweep that are to be run, in the grid's order.
-func (a *RecordActivities) Next(ctx context.Context, id sweep.SweepID, limit int, skip []sweep.TrialID) ([]sweep.Candidate, error) {
-	next, err := a.Results.Next(ctx, id, limit, skip)
-	return next, permanent(err)
+// A Want is what a sweep's workflow asks the record for.
+type Want struct {
+	Sweep sweep.SweepID
+	Limit int             // most trials to return
+	Free  int             // trials that could run at once: a strategy is asked for no more
+	Skip  []sweep.TrialID // that run, or have ended here
+}
+
+// A Batch is the answer to a [Want].
+type Batch struct {
+	Trials []sweep.Candidate
+	More   bool // others may follow when a trial has ended
+}
+
+// Next returns trials of the sweep that are to be run, in the grid's order. If
+// there are not enough for what is free, the sweep's strategy is asked for more.
+func (a *RecordActivities) Next(ctx context.Context, w Want) (b Batch, err error) {
+	if b.Trials, err = a.Results.Next(ctx, w.Sweep, w.Limit, w.Skip); err != nil {
+		return b, permanent(err)
+	}
+	missing := w.Free - len(b.Trials)
+	if a.Suggest == nil || missing <= 0 {
+		b.More = a.Suggest != nil
+		return b, nil
+	}
+	if b.More, err = a.Suggest(ctx, w.Sweep, missing); err != nil {
+		return b, permanent(err)
+	}
+	b.Trials, err = a.Results.Next(ctx, w.Sweep, w.Limit, w.Skip)
+	return b, permanent(err)
 }
 
 // Begin claims the trial's next attempt. What an earlier one reported before it

@@ -56,6 +56,7 @@ type sweepRun struct {
 	ended    workflow.Channel // of endedTrial
 	marked   string           // state that the record has been told
 	drained  bool             // the record had nothing more when last asked
+	more     bool             // but might have when a trial has ended
 	draining bool             // history is long: start nothing, then continue as new
 }
 
@@ -124,6 +125,7 @@ func (s *sweepRun) listen(ctx workflow.Context, sel workflow.Selector) {
 func (s *sweepRun) forget(e endedTrial) {
 	s.running = slices.DeleteFunc(s.running, func(c sweep.Candidate) bool { return c.Trial == e.Trial })
 	s.in.Ended++
+	s.drained = s.drained && !s.more
 	if !e.final {
 		s.in.Skip = append(s.in.Skip, e.Trial)
 	}
@@ -173,9 +175,10 @@ func (s *sweepRun) fetch(ctx workflow.Context) error {
 		skip = append(skip, c.Trial)
 	}
 	var r *RecordActivities
-	limit := max(2*s.in.Parallel, 50)
-	err := workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Next, s.in.Sweep, limit, skip).Get(ctx, &s.queue)
-	s.drained = len(s.queue) == 0
+	var b Batch
+	want := Want{Sweep: s.in.Sweep, Limit: max(2*s.in.Parallel, 50), Free: s.in.Parallel - len(s.running), Skip: skip}
+	err := workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Next, want).Get(ctx, &b)
+	s.queue, s.more, s.drained = b.Trials, b.More, len(b.Trials) == 0
 	return err
 }
 

@@ -212,7 +212,7 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 		return err
 	}
 	h.closers = append(h.closers, store.Close)
-	activities := &workflows.RecordActivities{Results: record{store}, Spool: h.spool(), EnterFile: enterer(store)}
+	activities := &workflows.RecordActivities{Results: record{store}, Spool: h.spool(), EnterFile: enterer(store), Suggest: suggester(store)}
 	if err := activities.Tidy(ctx); err != nil {
 		return err
 	}

@@ -173,31 +173,24 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 				return workflows.Entered{}, context.Cause(ctx)
 			}
 		}
-		added, err := store.AddSweep(ctx, sweepRecord(sub.Sweep, sub.File, s), trialRecords(s))
+		kept, err := keptTrials(ctx, store, sub.Sweep, s)
+		if err != nil {
+			return workflows.Entered{}, err
+		}
+		added, err := store.AddSweep(ctx, sweepRecord(sub.Sweep, sub.File, s), trialRecords(s, kept))
 		return workflows.Entered{New: added.New, Known: added.Known, Reused: added.Reused, Gone: added.Gone}, err
 	}
 }
 
 func sweepRecord(id sweep.SweepID, file string, s *search.Sweep) results.SweepRecord {
-	return results.SweepRecord{
+	r := results.SweepRecord{
 		ID: id, Name: s.Name, File: file, Text: s.Text, Accountant: s.Privacy.Accountant,
 		Delta: s.Privacy.Delta, Disclosure: s.Disclosure, Versions: versions(),
 	}
-}
-
-// trialRecords yields s's trials in the record's terms.
-func trialRecords(s *search.Sweep) func(yield func(results.TrialRecord, error) bool) {
-	return func(yield func(results.TrialRecord, error) bool) {
-		for t, err := range s.Trials(calibrate) {
-			r := results.TrialRecord{
-				Params: t.Params, Index: t.Index, Repeat: t.Repeat, Label: t.Label,
-				TargetEpsilon: t.Target.Epsilon, Delta: t.Target.Delta,
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
+	if s.Adaptive() {
+		r.Most = s.Most()
 	}
+	return r
 }
 
 // record is a results.Store in the workflows' terms.

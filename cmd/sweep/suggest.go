@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"sweep"
+	"sweep/results"
+	"sweep/search"
+	"sweep/workflows"
+)
+
+// suggester has the strategies of sweeps add trials to the record.
+func suggester(store *results.Store) func(context.Context, sweep.SweepID, int) (bool, error) {
+	var parsed sync.Map // of the newest texts, by sweep
+	return func(ctx context.Context, id sweep.SweepID, n int) (bool, error) {
+		info, err := store.Sweep(ctx, string(id))
+		if err != nil {
+			return false, err
+		}
+		s, err := parseOnce(&parsed, info)
+		if err != nil || !s.Adaptive() {
+			return false, err
+		}
+		for {
+			more, err := suggest(ctx, store, id, s, n)
+			if !errors.Is(err, results.ErrGrown) || ctx.Err() != nil {
+				return more, err
+			}
+		}
+	}
+}
+
+// parseOnce parses a sweep's file, unless it is the text that was parsed last.
+func parseOnce(parsed *sync.Map, info results.SweepInfo) (*search.Sweep, error) {
+	if last, ok := parsed.Load(info.ID); ok && last.(*search.Sweep).Text == info.Text {
+		return last.(*search.Sweep), nil
+	}
+	s, err := search.Parse(info.File, []byte(info.Text))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", workflows.ErrBadFile, err) // another version wrote it
+	}
+	parsed.Store(info.ID, s)
+	return s, nil
+}
+
+// suggest adds about n trials, if the strategy has any at this point, and
+// reports whether it may have others later.
+func suggest(ctx context.Context, store *results.Store, id sweep.SweepID, s *search.Sweep, n int) (more bool, err error) {
+	known, err := knownTrials(ctx, store, id)
+	if err != nil {
+		return false, err
+	}
+	trials, done, err := s.Suggest(known, n, calibrate)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
+	}
+	if len(trials) > 0 {
+		_, err = store.AddTrials(ctx, id, len(known), records(slices.Values(trials)))
+	}
+	return !done, err
+}
+
+// knownTrials are the sweep's trials as its strategy has to know them.
+func knownTrials(ctx context.Context, store *results.Store, id sweep.SweepID) ([]search.Known, error) {
+	asked, err := store.Asked(ctx, id)
+	known := make([]search.Known, len(asked))
+	for i, t := range asked {
+		known[i] = search.Known(t)
+	}
+	return known, err
+}
+
+// keptTrials are trials that the strategy of a sweep asked for earlier, in so far
+// as s, which may be a changed text of its file, still has room for them.
+func keptTrials(ctx context.Context, store *results.Store, id sweep.SweepID, s *search.Sweep) ([]search.Trial, error) {
+	if !s.Adaptive() {
+		return nil, nil
+	}
+	known, err := knownTrials(ctx, store, id)
+	if errors.Is(err, sweep.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Keep(known, calibrate)
+}
+
+// trialRecords yields the trials that s lists, and the kept ones, in the record's terms.
+func trialRecords(s *search.Sweep, kept []search.Trial) func(yield func(results.TrialRecord, error) bool) {
+	return func(yield func(results.TrialRecord, error) bool) {
+		for t, err := range s.Trials(calibrate) {
+			if !yield(recordOf(t), err) {
+				return
+			}
+		}
+		records(slices.Values(kept))(yield)
+	}
+}
+
+func records(trials func(func(search.Trial) bool)) func(yield func(results.TrialRecord, error) bool) {
+	return func(yield func(results.TrialRecord, error) bool) {
+		for t := range trials {
+			if !yield(recordOf(t), nil) {
+				return
+			}
+		}
+	}
+}
+
+func recordOf(t search.Trial) results.TrialRecord {
+	return results.TrialRecord{
+		Params: t.Params, Index: t.Index, Repeat: t.Repeat, Label: t.Label,
+		TargetEpsilon: t.Target.Epsilon, Delta: t.Target.Delta, Asked: t.Asked, Proxy: t.Proxy,
+	}
+}

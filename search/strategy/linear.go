@@ -1,0 +1,114 @@
+package strategy
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// LinearScaling finds the best product r = η·T of learning rate and steps at two
+// small budgets, fits a line to it over epsilon, and runs each target with the r
+// that the line has there (Panda, Tang, Mahloujifar, Sehwag, Mittal 2024, A new
+// linear scaling rule for private adaptive hyper-parameter optimization, ICML,
+// arXiv:2212.04486). Every run is charged.
+//
+// The r of a target is made of the most steps that the space lists, and all else
+// is as at the best point of the larger budget.
+type LinearScaling struct {
+	Space     Space // of listed values
+	Low, High float64
+	Budget    func(Point) float64 // the target of a point
+	LearnRate func(Point) float64
+	Steps     func(Point) float64
+}
+
+// Most is the number of asks.
+func (s LinearScaling) Most() int {
+	points, targets := s.divide()
+	return 2*len(points) + len(targets)
+}
+
+// divide is the space at one target, and a point for each target.
+func (s LinearScaling) divide() (points []Point, targets []Point) {
+	seen := map[float64]bool{}
+	first := math.NaN()
+	for _, p := range s.Space.all() {
+		ε := s.Budget(p)
+		if math.IsNaN(first) {
+			first = ε
+		}
+		if ε == first {
+			points = append(points, p)
+		}
+		if !seen[ε] {
+			seen[ε] = true
+			targets = append(targets, p)
+		}
+	}
+	return points, targets
+}
+
+func (s LinearScaling) Next(tried []Tried, n int) ([]Ask, bool) {
+	points, targets := s.divide()
+	var asks []Ask
+	at := map[float64][]Tried{}
+	finished := visited{}
+	for _, t := range tried {
+		if _, extrapolated := t.Set["learning_rate"]; extrapolated {
+			finished.add(t.At)
+		} else {
+			at[t.Set["epsilon"]] = append(at[t.Set["epsilon"]], t)
+		}
+	}
+	for _, ε := range []float64{s.Low, s.High} {
+		seen := visitedOf(at[ε])
+		for _, p := range points {
+			if !seen.has(p) && len(asks) < n {
+				asks = append(asks, Ask{At: p, Set: map[string]float64{"epsilon": ε}})
+			}
+		}
+	}
+	if len(asks) > 0 || running(tried) {
+		return asks, false
+	}
+	low, high := top(at[s.Low]), top(at[s.High])
+	if low == nil || high == nil {
+		return nil, true // everything failed
+	}
+	for _, p := range targets {
+		a := s.extrapolate(p, low, high, points)
+		if !finished.has(a.At) && len(asks) < n {
+			asks = append(asks, a)
+		}
+	}
+	return asks, len(asks) == 0
+}
+
+// top is the best point of what has ended, nil if there is none.
+func top(tried []Tried) Point {
+	tried = slices.DeleteFunc(slices.Clone(tried), func(t Tried) bool { _, ok := t.Value(); return !ok })
+	if len(tried) == 0 {
+		return nil
+	}
+	return slices.MaxFunc(tried, func(a, b Tried) int {
+		x, _ := a.Value()
+		y, _ := b.Value()
+		return cmp.Compare(x, y)
+	}).At
+}
+
+// extrapolate is the ask for the target of p.
+func (s LinearScaling) extrapolate(p, low, high Point, points []Point) Ask {
+	most := 0.0
+	for _, q := range points {
+		most = max(most, s.Steps(q))
+	}
+	r0, r1 := s.LearnRate(low)*s.Steps(low), s.LearnRate(high)*s.Steps(high)
+	ε := s.Budget(p)
+	slope := (r1 - r0) / (s.High - s.Low)
+	r := max(r0+slope*(ε-s.Low), min(r0, r1)) // a falling line stops at what was seen
+	η := r / most
+	// Four digits are enough, and what a record can repeat.
+	digits := math.Pow(10, 3-math.Floor(math.Log10(η)))
+	return Ask{At: p, Set: map[string]float64{"learning_rate": math.Round(η*digits) / digits, "steps": most}}
+}
