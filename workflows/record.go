@@ -50,7 +50,7 @@ type RecordActivities struct {
 	// Suggest has the sweep's strategy add about n trials to the record, if it
 	// has one. It reports whether more may follow when others have ended.
 	Suggest func(ctx context.Context, id sweep.SweepID, n int) (more bool, err error)
-	Every     time.Duration // between two looks at running attempts' reports; 0 is a second
+	Every   time.Duration // between two looks at running attempts' reports; 0 is a second
 }
 
 // SweepEnd is how a sweep's workflow ended.
