@@ -19,7 +19,8 @@ const secretSize = 32
 // Labels keep the keys derived from one secret apart.
 const (
 	forSampling = "sampling" // one key for each step
-	forNoise    = "noise"    // one key for each step
+	forNoise    = "noise"    // one key for each step, of this package's own generator
+	forDevice   = "device"   // one key for each step, of the generator of a [Stepper]'s noise
 	forName     = "name"     // the public name; not a key
 )
 

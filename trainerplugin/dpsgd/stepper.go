@@ -97,7 +97,7 @@ type StepSums struct {
 // updateOn makes the next step on the device.
 func (l *loop) updateOn(ctx context.Context, t int, members []int) (trainerplugin.Progress, error) {
 	p := l.job.Params
-	u := newDeviceUpdate(p, t, members, l.secret.key(forNoise, t))
+	u := newDeviceUpdate(p, t, members, l.secret.key(forDevice, t))
 	l.stale = true
 	sums, err := l.device.Step(ctx, u)
 	if err != nil {

@@ -52,15 +52,18 @@ func ungrouped(e *emitter, v value) value {
 }
 
 func (g *filterGrad) squares(e *emitter, p prepared) value {
-	if !p.standardised() {
-		var total value
-		for i := range g.x {
-			v := g.piece(e, i)
-			total = e.accumulate(total, e.reduce(sums, e.mul(v, v), 1, 2, 3))
-		}
-		return total
+	if !g.kept && g.few() {
+		return g.pairSquares(e, p)
 	}
-	return g.standardisedSquares(e, p)
+	if p.standardised() {
+		return g.standardisedSquares(e, p)
+	}
+	var total value
+	for i := range g.x {
+		v := g.piece(e, i)
+		total = e.accumulate(total, e.reduce(sums, e.mul(v, v), 1, 2, 3))
+	}
+	return total
 }
 
 // accumulate is a + b, or b where a is nothing yet.
