@@ -43,6 +43,9 @@ var mayImport = map[string][]string{
 	"sweep/trainerplugin/xla/pjrt/pjrttest": {
 		"sweep/trainerplugin/xla/pjrt",
 	},
+	"sweep/trainerplugin/xla/gpucheck": {
+		"sweep", "sweep/trainerplugin", "sweep/trainerplugin/dataset", "sweep/trainerplugin/dpsgd", "sweep/trainerplugin/model", "sweep/trainerplugin/xla",
+	},
 	"sweep/trainerplugin/bench": {"sweep/trainerplugin/dpsgd", "sweep/trainerplugin/kernel", "sweep/trainerplugin/model"},
 	"sweep/trainerplugin/builtin": {"sweep", "sweep/trainerplugin", "sweep/trainerplugin/dataset", "sweep/trainerplugin/dpsgd",
 		"sweep/trainerplugin/model", "sweep/trainerplugin/kernel", "sweep/trainerplugin/xla", "sweep/trainerplugin/xla/pjrt"},
