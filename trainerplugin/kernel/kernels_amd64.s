@@ -4,40 +4,41 @@
 
 #include "textflag.h"
 
-// func tileAVX2x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX2x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, FMA3
-TEXT ·tileAVX2x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX2x1(SB), NOSPLIT, $0-104
+runAb:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), AX
+	MOVQ    d+88(FP), AX
 	VMOVUPS (AX), Y0
 	VMOVUPS 32(AX), Y1
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DX
 	TESTQ   CX, CX
-	JZ      endAc
+	JZ      endAd
 
-againAb:
+againAc:
 	MOVQ  (AX), DX
 	MOVQ  8(AX), DI
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DX
 	SHLQ  $0x02, DI
-	ADDQ  a+24(FP), DX
-	MOVQ  b+48(FP), R8
+	ADDQ  a+32(FP), DX
+	MOVQ  b+56(FP), R8
 	ADDQ  DI, R8
-	MOVQ  depth+16(FP), DI
+	MOVQ  depth+24(FP), DI
 	TESTQ DI, DI
-	JZ    endAe
+	JZ    endAf
 
-againAd:
+againAe:
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
 	VBROADCASTSS (DX), Y4
@@ -46,58 +47,73 @@ againAd:
 	ADDQ         BX, DX
 	ADDQ         SI, R8
 	DECQ         DI
-	JNZ          againAd
+	JNZ          againAe
 
-endAe:
+endAf:
 	DECQ CX
-	JNZ  againAb
+	JNZ  againAc
 
-endAc:
-	MOVQ    cRow+72(FP), AX
+endAd:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), AX
+	MOVQ    c+72(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runAb
 	VZEROUPPER
 	RET
 
-// func tileAVX2x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX2x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, FMA3
-TEXT ·tileAVX2x2(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX2x2(SB), NOSPLIT, $0-104
+runAg:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Y2
 	VMOVUPS 32(CX), Y3
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endAg
+	JZ      endAi
 
-againAf:
+againAh:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DI
 	SHLQ  $0x02, R8
-	ADDQ  a+24(FP), DI
-	MOVQ  b+48(FP), R9
+	ADDQ  a+32(FP), DI
+	MOVQ  b+56(FP), R9
 	ADDQ  R8, R9
-	MOVQ  depth+16(FP), R8
+	MOVQ  depth+24(FP), R8
 	TESTQ R8, R8
-	JZ    endAi
+	JZ    endAk
 
-againAh:
+againAj:
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (DI), Y6
@@ -109,30 +125,45 @@ againAh:
 	ADDQ         BX, DI
 	ADDQ         SI, R9
 	DECQ         R8
-	JNZ          againAh
+	JNZ          againAj
+
+endAk:
+	DECQ CX
+	JNZ  againAh
 
 endAi:
-	DECQ CX
-	JNZ  againAf
-
-endAg:
-	MOVQ    cRow+72(FP), AX
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	ADDQ    AX, CX
 	VMOVUPS Y2, (CX)
 	VMOVUPS Y3, 32(CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runAg
 	VZEROUPPER
 	RET
 
-// func tileAVX2x3(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX2x3(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, FMA3
-TEXT ·tileAVX2x3(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX2x3(SB), NOSPLIT, $0-104
+runAl:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    AX, CX
@@ -141,32 +172,32 @@ TEXT ·tileAVX2x3(SB), NOSPLIT, $0-96
 	ADDQ    AX, CX
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endAk
+	JZ      endAn
 
-againAj:
+againAm:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DI
 	SHLQ  $0x02, R8
-	ADDQ  a+24(FP), DI
-	MOVQ  b+48(FP), R9
+	ADDQ  a+32(FP), DI
+	MOVQ  b+56(FP), R9
 	ADDQ  R8, R9
-	MOVQ  depth+16(FP), R8
+	MOVQ  depth+24(FP), R8
 	TESTQ R8, R8
-	JZ    endAm
+	JZ    endAp
 
-againAl:
+againAo:
 	VMOVUPS      (R9), Y6
 	VMOVUPS      32(R9), Y7
 	VBROADCASTSS (DI), Y8
@@ -181,16 +212,16 @@ againAl:
 	ADDQ         BX, DI
 	ADDQ         SI, R9
 	DECQ         R8
-	JNZ          againAl
+	JNZ          againAo
 
-endAm:
+endAp:
 	DECQ CX
-	JNZ  againAj
+	JNZ  againAm
 
-endAk:
-	MOVQ    cRow+72(FP), AX
+endAn:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	ADDQ    AX, CX
@@ -199,15 +230,30 @@ endAk:
 	ADDQ    AX, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runAl
 	VZEROUPPER
 	RET
 
-// func tileAVX2x4(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX2x4(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, FMA3
-TEXT ·tileAVX2x4(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX2x4(SB), NOSPLIT, $0-104
+runAq:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    AX, CX
@@ -219,32 +265,32 @@ TEXT ·tileAVX2x4(SB), NOSPLIT, $0-96
 	ADDQ    AX, CX
 	VMOVUPS (CX), Y6
 	VMOVUPS 32(CX), Y7
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endAo
+	JZ      endAs
 
-againAn:
+againAr:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
-	MOVQ  b+48(FP), R10
+	ADDQ  a+32(FP), R8
+	MOVQ  b+56(FP), R10
 	ADDQ  R9, R10
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endAq
+	JZ    endAu
 
-againAp:
+againAt:
 	VMOVUPS      (R10), Y8
 	VMOVUPS      32(R10), Y9
 	VBROADCASTSS (R8), Y10
@@ -262,16 +308,16 @@ againAp:
 	ADDQ         BX, R8
 	ADDQ         SI, R10
 	DECQ         R9
-	JNZ          againAp
+	JNZ          againAt
 
-endAq:
+endAu:
 	DECQ CX
-	JNZ  againAn
+	JNZ  againAr
 
-endAo:
-	MOVQ    cRow+72(FP), AX
+endAs:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	ADDQ    AX, CX
@@ -283,15 +329,30 @@ endAo:
 	ADDQ    AX, CX
 	VMOVUPS Y6, (CX)
 	VMOVUPS Y7, 32(CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runAq
 	VZEROUPPER
 	RET
 
-// func tileAVX2x5(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX2x5(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, FMA3
-TEXT ·tileAVX2x5(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX2x5(SB), NOSPLIT, $0-104
+runAv:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    AX, CX
@@ -306,33 +367,33 @@ TEXT ·tileAVX2x5(SB), NOSPLIT, $0-96
 	ADDQ    AX, CX
 	VMOVUPS (CX), Y8
 	VMOVUPS 32(CX), Y9
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endAs
+	JZ      endAx
 
-againAr:
+againAw:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endAu
+	JZ    endAz
 
-againAt:
+againAy:
 	VMOVUPS      (R11), Y10
 	VMOVUPS      32(R11), Y11
 	VBROADCASTSS (R8), Y12
@@ -354,16 +415,16 @@ againAt:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againAt
+	JNZ          againAy
 
-endAu:
+endAz:
 	DECQ CX
-	JNZ  againAr
+	JNZ  againAw
 
-endAs:
-	MOVQ    cRow+72(FP), AX
+endAx:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	ADDQ    AX, CX
@@ -378,15 +439,30 @@ endAs:
 	ADDQ    AX, CX
 	VMOVUPS Y8, (CX)
 	VMOVUPS Y9, 32(CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runAv
 	VZEROUPPER
 	RET
 
-// func tileAVX2x6(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX2x6(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, FMA3
-TEXT ·tileAVX2x6(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX2x6(SB), NOSPLIT, $0-104
+runBa:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    AX, CX
@@ -404,33 +480,33 @@ TEXT ·tileAVX2x6(SB), NOSPLIT, $0-96
 	ADDQ    AX, CX
 	VMOVUPS (CX), Y10
 	VMOVUPS 32(CX), Y11
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endAw
+	JZ      endBc
 
-againAv:
+againBb:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endAy
+	JZ    endBe
 
-againAx:
+againBd:
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	VBROADCASTSS (R8), Y14
@@ -455,16 +531,16 @@ againAx:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againAx
+	JNZ          againBd
 
-endAy:
+endBe:
 	DECQ CX
-	JNZ  againAv
+	JNZ  againBb
 
-endAw:
-	MOVQ    cRow+72(FP), AX
+endBc:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	ADDQ    AX, CX
@@ -482,99 +558,129 @@ endAw:
 	ADDQ    AX, CX
 	VMOVUPS Y10, (CX)
 	VMOVUPS Y11, 32(CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runBa
 	VZEROUPPER
 	RET
 
-// func tileAVX512x1x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x1x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x1x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x1x1(SB), NOSPLIT, $0-104
+runBf:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), AX
+	MOVQ    d+88(FP), AX
 	VMOVUPS (AX), Z0
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DX
 	TESTQ   CX, CX
-	JZ      endBa
+	JZ      endBh
 
-againAz:
+againBg:
 	MOVQ  (AX), DX
 	MOVQ  8(AX), DI
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DX
 	SHLQ  $0x02, DI
-	ADDQ  a+24(FP), DX
-	MOVQ  b+48(FP), R8
+	ADDQ  a+32(FP), DX
+	MOVQ  b+56(FP), R8
 	ADDQ  DI, R8
-	MOVQ  depth+16(FP), DI
+	MOVQ  depth+24(FP), DI
 	TESTQ DI, DI
-	JZ    endBc
+	JZ    endBj
 
-againBb:
+againBi:
 	VMOVUPS      (R8), Z1
 	VBROADCASTSS (DX), Z2
 	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         BX, DX
 	ADDQ         SI, R8
 	DECQ         DI
-	JNZ          againBb
+	JNZ          againBi
 
-endBc:
+endBj:
 	DECQ CX
-	JNZ  againAz
+	JNZ  againBg
 
-endBa:
-	MOVQ    cRow+72(FP), AX
+endBh:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), AX
+	MOVQ    c+72(FP), AX
 	VMOVUPS Z0, (AX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runBf
 	VZEROUPPER
 	RET
 
-// func tileAVX512x1x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x1x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x1x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x1x2(SB), NOSPLIT, $0-128
+runBk:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), AX
+	MOVQ    d+104(FP), AX
 	VMOVUPS (AX), Z0
-	MOVQ    d1+104(FP), AX
+	MOVQ    d1+112(FP), AX
 	VMOVUPS (AX), Z1
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DX
 	TESTQ   CX, CX
-	JZ      endBe
+	JZ      endBm
 
-againBd:
+againBl:
 	MOVQ  (AX), DX
 	MOVQ  8(AX), DI
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DX
 	SHLQ  $0x02, DI
-	ADDQ  a+24(FP), DX
-	MOVQ  b+48(FP), R8
+	ADDQ  a+32(FP), DX
+	MOVQ  b+56(FP), R8
 	ADDQ  DI, R8
-	MOVQ  b1+56(FP), R9
+	MOVQ  b1+64(FP), R9
 	ADDQ  DI, R9
-	MOVQ  depth+16(FP), DI
+	MOVQ  depth+24(FP), DI
 	TESTQ DI, DI
-	JZ    endBg
+	JZ    endBo
 
-againBf:
+againBn:
 	VMOVUPS      (R8), Z2
 	VMOVUPS      (R9), Z3
 	VBROADCASTSS (DX), Z4
@@ -584,57 +690,74 @@ againBf:
 	ADDQ         SI, R8
 	ADDQ         SI, R9
 	DECQ         DI
-	JNZ          againBf
+	JNZ          againBn
 
-endBg:
+endBo:
 	DECQ CX
-	JNZ  againBd
+	JNZ  againBl
 
-endBe:
-	MOVQ    cRow+88(FP), AX
+endBm:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), AX
+	MOVQ    c+80(FP), AX
 	VMOVUPS Z0, (AX)
-	MOVQ    c1+80(FP), AX
+	MOVQ    c1+88(FP), AX
 	VMOVUPS Z1, (AX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x01, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runBk
 	VZEROUPPER
 	RET
 
-// func tileAVX512x2x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x2x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x2x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x2x1(SB), NOSPLIT, $0-104
+runBp:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z1
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBi
+	JZ      endBr
 
-againBh:
+againBq:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DI
 	SHLQ  $0x02, R8
-	ADDQ  a+24(FP), DI
-	MOVQ  b+48(FP), R9
+	ADDQ  a+32(FP), DI
+	MOVQ  b+56(FP), R9
 	ADDQ  R8, R9
-	MOVQ  depth+16(FP), R8
+	MOVQ  depth+24(FP), R8
 	TESTQ R8, R8
-	JZ    endBk
+	JZ    endBt
 
-againBj:
+againBs:
 	VMOVUPS      (R9), Z2
 	VBROADCASTSS (DI), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -643,63 +766,78 @@ againBj:
 	ADDQ         BX, DI
 	ADDQ         SI, R9
 	DECQ         R8
-	JNZ          againBj
+	JNZ          againBs
 
-endBk:
+endBt:
 	DECQ CX
-	JNZ  againBh
+	JNZ  againBq
 
-endBi:
-	MOVQ    cRow+72(FP), AX
+endBr:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z1, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runBp
 	VZEROUPPER
 	RET
 
-// func tileAVX512x2x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x2x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x2x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x2x2(SB), NOSPLIT, $0-128
+runBu:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), CX
+	MOVQ    d+104(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
-	MOVQ    d1+104(FP), CX
+	MOVQ    d1+112(FP), CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBm
+	JZ      endBw
 
-againBl:
+againBv:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DI
 	SHLQ  $0x02, R8
-	ADDQ  a+24(FP), DI
-	MOVQ  b+48(FP), R9
+	ADDQ  a+32(FP), DI
+	MOVQ  b+56(FP), R9
 	ADDQ  R8, R9
-	MOVQ  b1+56(FP), R10
+	MOVQ  b1+64(FP), R10
 	ADDQ  R8, R10
-	MOVQ  depth+16(FP), R8
+	MOVQ  depth+24(FP), R8
 	TESTQ R8, R8
-	JZ    endBo
+	JZ    endBy
 
-againBn:
+againBx:
 	VMOVUPS      (R9), Z4
 	VMOVUPS      (R10), Z5
 	VBROADCASTSS (DI), Z6
@@ -712,63 +850,80 @@ againBn:
 	ADDQ         SI, R9
 	ADDQ         SI, R10
 	DECQ         R8
-	JNZ          againBn
+	JNZ          againBx
 
-endBo:
+endBy:
 	DECQ CX
-	JNZ  againBl
+	JNZ  againBv
 
-endBm:
-	MOVQ    cRow+88(FP), AX
+endBw:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), CX
+	MOVQ    c+80(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
-	MOVQ    c1+80(FP), CX
+	MOVQ    c1+88(FP), CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x02, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runBu
 	VZEROUPPER
 	RET
 
-// func tileAVX512x3x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x3x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x3x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x3x1(SB), NOSPLIT, $0-104
+runBz:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBq
+	JZ      endCb
 
-againBp:
+againCa:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DI
 	SHLQ  $0x02, R8
-	ADDQ  a+24(FP), DI
-	MOVQ  b+48(FP), R9
+	ADDQ  a+32(FP), DI
+	MOVQ  b+56(FP), R9
 	ADDQ  R8, R9
-	MOVQ  depth+16(FP), R8
+	MOVQ  depth+24(FP), R8
 	TESTQ R8, R8
-	JZ    endBs
+	JZ    endCd
 
-againBr:
+againCc:
 	VMOVUPS      (R9), Z3
 	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -779,69 +934,84 @@ againBr:
 	ADDQ         BX, DI
 	ADDQ         SI, R9
 	DECQ         R8
-	JNZ          againBr
+	JNZ          againCc
 
-endBs:
+endCd:
 	DECQ CX
-	JNZ  againBp
+	JNZ  againCa
 
-endBq:
-	MOVQ    cRow+72(FP), AX
+endCb:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runBz
 	VZEROUPPER
 	RET
 
-// func tileAVX512x3x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x3x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x3x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x3x2(SB), NOSPLIT, $0-128
+runCe:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), CX
+	MOVQ    d+104(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z4
-	MOVQ    d1+104(FP), CX
+	MOVQ    d1+112(FP), CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z5
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBu
+	JZ      endCg
 
-againBt:
+againCf:
 	MOVQ  (AX), DI
 	MOVQ  8(AX), R8
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, DI
 	SHLQ  $0x02, R8
-	ADDQ  a+24(FP), DI
-	MOVQ  b+48(FP), R9
+	ADDQ  a+32(FP), DI
+	MOVQ  b+56(FP), R9
 	ADDQ  R8, R9
-	MOVQ  b1+56(FP), R10
+	MOVQ  b1+64(FP), R10
 	ADDQ  R8, R10
-	MOVQ  depth+16(FP), R8
+	MOVQ  depth+24(FP), R8
 	TESTQ R8, R8
-	JZ    endBw
+	JZ    endCi
 
-againBv:
+againCh:
 	VMOVUPS      (R9), Z6
 	VMOVUPS      (R10), Z7
 	VBROADCASTSS (DI), Z8
@@ -857,36 +1027,53 @@ againBv:
 	ADDQ         SI, R9
 	ADDQ         SI, R10
 	DECQ         R8
-	JNZ          againBv
+	JNZ          againCh
 
-endBw:
+endCi:
 	DECQ CX
-	JNZ  againBt
+	JNZ  againCf
 
-endBu:
-	MOVQ    cRow+88(FP), AX
+endCg:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), CX
+	MOVQ    c+80(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z4, (CX)
-	MOVQ    c1+80(FP), CX
+	MOVQ    c1+88(FP), CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z5, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x03, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runCe
 	VZEROUPPER
 	RET
 
-// func tileAVX512x4x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x4x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x4x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x4x1(SB), NOSPLIT, $0-104
+runCj:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z1
@@ -894,32 +1081,32 @@ TEXT ·tileAVX512x4x1(SB), NOSPLIT, $0-96
 	VMOVUPS (CX), Z2
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endBy
+	JZ      endCl
 
-againBx:
+againCk:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
-	MOVQ  b+48(FP), R10
+	ADDQ  a+32(FP), R8
+	MOVQ  b+56(FP), R10
 	ADDQ  R9, R10
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endCa
+	JZ    endCn
 
-againBz:
+againCm:
 	VMOVUPS      (R10), Z4
 	VBROADCASTSS (R8), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -932,16 +1119,16 @@ againBz:
 	ADDQ         BX, R8
 	ADDQ         SI, R10
 	DECQ         R9
-	JNZ          againBz
+	JNZ          againCm
 
-endCa:
+endCn:
 	DECQ CX
-	JNZ  againBx
+	JNZ  againCk
 
-endBy:
-	MOVQ    cRow+72(FP), AX
+endCl:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z1, (CX)
@@ -949,15 +1136,30 @@ endBy:
 	VMOVUPS Z2, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runCj
 	VZEROUPPER
 	RET
 
-// func tileAVX512x4x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x4x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x4x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x4x2(SB), NOSPLIT, $0-128
+runCo:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), CX
+	MOVQ    d+104(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
@@ -965,7 +1167,7 @@ TEXT ·tileAVX512x4x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z4
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z6
-	MOVQ    d1+104(FP), CX
+	MOVQ    d1+112(FP), CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
@@ -973,34 +1175,34 @@ TEXT ·tileAVX512x4x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z5
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z7
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCc
+	JZ      endCq
 
-againCb:
+againCp:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
-	MOVQ  b+48(FP), R10
+	ADDQ  a+32(FP), R8
+	MOVQ  b+56(FP), R10
 	ADDQ  R9, R10
-	MOVQ  b1+56(FP), R11
+	MOVQ  b1+64(FP), R11
 	ADDQ  R9, R11
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endCe
+	JZ    endCs
 
-againCd:
+againCr:
 	VMOVUPS      (R10), Z8
 	VMOVUPS      (R11), Z9
 	VBROADCASTSS (R8), Z10
@@ -1019,16 +1221,16 @@ againCd:
 	ADDQ         SI, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againCd
+	JNZ          againCr
 
-endCe:
+endCs:
 	DECQ CX
-	JNZ  againCb
+	JNZ  againCp
 
-endCc:
-	MOVQ    cRow+88(FP), AX
+endCq:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), CX
+	MOVQ    c+80(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
@@ -1036,7 +1238,7 @@ endCc:
 	VMOVUPS Z4, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z6, (CX)
-	MOVQ    c1+80(FP), CX
+	MOVQ    c1+88(FP), CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
@@ -1044,15 +1246,32 @@ endCc:
 	VMOVUPS Z5, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z7, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x04, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runCo
 	VZEROUPPER
 	RET
 
-// func tileAVX512x5x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x5x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x5x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x5x1(SB), NOSPLIT, $0-104
+runCt:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z1
@@ -1062,33 +1281,33 @@ TEXT ·tileAVX512x5x1(SB), NOSPLIT, $0-96
 	VMOVUPS (CX), Z3
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z4
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCg
+	JZ      endCv
 
-againCf:
+againCu:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endCi
+	JZ    endCx
 
-againCh:
+againCw:
 	VMOVUPS      (R11), Z5
 	VBROADCASTSS (R8), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -1104,16 +1323,16 @@ againCh:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againCh
+	JNZ          againCw
 
-endCi:
+endCx:
 	DECQ CX
-	JNZ  againCf
+	JNZ  againCu
 
-endCg:
-	MOVQ    cRow+72(FP), AX
+endCv:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z1, (CX)
@@ -1123,15 +1342,30 @@ endCg:
 	VMOVUPS Z3, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z4, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runCt
 	VZEROUPPER
 	RET
 
-// func tileAVX512x5x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x5x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x5x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x5x2(SB), NOSPLIT, $0-128
+runCy:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), CX
+	MOVQ    d+104(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
@@ -1141,7 +1375,7 @@ TEXT ·tileAVX512x5x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z6
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z8
-	MOVQ    d1+104(FP), CX
+	MOVQ    d1+112(FP), CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
@@ -1151,35 +1385,35 @@ TEXT ·tileAVX512x5x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z7
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z9
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCk
+	JZ      endDa
 
-againCj:
+againCz:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  b1+56(FP), R12
+	MOVQ  b1+64(FP), R12
 	ADDQ  R9, R12
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endCm
+	JZ    endDc
 
-againCl:
+againDb:
 	VMOVUPS      (R11), Z10
 	VMOVUPS      (R12), Z11
 	VBROADCASTSS (R8), Z12
@@ -1202,16 +1436,16 @@ againCl:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againCl
+	JNZ          againDb
 
-endCm:
+endDc:
 	DECQ CX
-	JNZ  againCj
+	JNZ  againCz
 
-endCk:
-	MOVQ    cRow+88(FP), AX
+endDa:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), CX
+	MOVQ    c+80(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
@@ -1221,7 +1455,7 @@ endCk:
 	VMOVUPS Z6, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z8, (CX)
-	MOVQ    c1+80(FP), CX
+	MOVQ    c1+88(FP), CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
@@ -1231,15 +1465,32 @@ endCk:
 	VMOVUPS Z7, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z9, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x05, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runCy
 	VZEROUPPER
 	RET
 
-// func tileAVX512x6x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x6x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x6x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x6x1(SB), NOSPLIT, $0-104
+runDd:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z1
@@ -1251,33 +1502,33 @@ TEXT ·tileAVX512x6x1(SB), NOSPLIT, $0-96
 	VMOVUPS (CX), Z4
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z5
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCo
+	JZ      endDf
 
-againCn:
+againDe:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endCq
+	JZ    endDh
 
-againCp:
+againDg:
 	VMOVUPS      (R11), Z6
 	VBROADCASTSS (R8), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -1295,16 +1546,16 @@ againCp:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againCp
+	JNZ          againDg
 
-endCq:
+endDh:
 	DECQ CX
-	JNZ  againCn
+	JNZ  againDe
 
-endCo:
-	MOVQ    cRow+72(FP), AX
+endDf:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z1, (CX)
@@ -1316,15 +1567,30 @@ endCo:
 	VMOVUPS Z4, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z5, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runDd
 	VZEROUPPER
 	RET
 
-// func tileAVX512x6x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x6x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x6x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x6x2(SB), NOSPLIT, $0-128
+runDi:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), CX
+	MOVQ    d+104(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
@@ -1336,7 +1602,7 @@ TEXT ·tileAVX512x6x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z8
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z10
-	MOVQ    d1+104(FP), CX
+	MOVQ    d1+112(FP), CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
@@ -1348,35 +1614,35 @@ TEXT ·tileAVX512x6x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z9
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z11
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCs
+	JZ      endDk
 
-againCr:
+againDj:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  b1+56(FP), R12
+	MOVQ  b1+64(FP), R12
 	ADDQ  R9, R12
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endCu
+	JZ    endDm
 
-againCt:
+againDl:
 	VMOVUPS      (R11), Z12
 	VMOVUPS      (R12), Z13
 	VBROADCASTSS (R8), Z14
@@ -1402,16 +1668,16 @@ againCt:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againCt
+	JNZ          againDl
 
-endCu:
+endDm:
 	DECQ CX
-	JNZ  againCr
+	JNZ  againDj
 
-endCs:
-	MOVQ    cRow+88(FP), AX
+endDk:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), CX
+	MOVQ    c+80(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
@@ -1423,7 +1689,7 @@ endCs:
 	VMOVUPS Z8, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z10, (CX)
-	MOVQ    c1+80(FP), CX
+	MOVQ    c1+88(FP), CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
@@ -1435,15 +1701,32 @@ endCs:
 	VMOVUPS Z9, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z11, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x06, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runDi
 	VZEROUPPER
 	RET
 
-// func tileAVX512x7x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x7x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x7x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x7x1(SB), NOSPLIT, $0-104
+runDn:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z1
@@ -1457,33 +1740,33 @@ TEXT ·tileAVX512x7x1(SB), NOSPLIT, $0-96
 	VMOVUPS (CX), Z5
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z6
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endCw
+	JZ      endDp
 
-againCv:
+againDo:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endCy
+	JZ    endDr
 
-againCx:
+againDq:
 	VMOVUPS      (R11), Z7
 	VBROADCASTSS (R8), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -1503,16 +1786,16 @@ againCx:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againCx
+	JNZ          againDq
 
-endCy:
+endDr:
 	DECQ CX
-	JNZ  againCv
+	JNZ  againDo
 
-endCw:
-	MOVQ    cRow+72(FP), AX
+endDp:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z1, (CX)
@@ -1526,15 +1809,30 @@ endCw:
 	VMOVUPS Z5, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z6, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x07, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x07, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x07, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runDn
 	VZEROUPPER
 	RET
 
-// func tileAVX512x7x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x7x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x7x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x7x2(SB), NOSPLIT, $0-128
+runDs:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), CX
+	MOVQ    d+104(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
@@ -1548,7 +1846,7 @@ TEXT ·tileAVX512x7x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z10
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z12
-	MOVQ    d1+104(FP), CX
+	MOVQ    d1+112(FP), CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
@@ -1562,35 +1860,35 @@ TEXT ·tileAVX512x7x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z11
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z13
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endDa
+	JZ      endDu
 
-againCz:
+againDt:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  b1+56(FP), R12
+	MOVQ  b1+64(FP), R12
 	ADDQ  R9, R12
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endDc
+	JZ    endDw
 
-againDb:
+againDv:
 	VMOVUPS      (R11), Z14
 	VMOVUPS      (R12), Z15
 	VBROADCASTSS (R8), Z16
@@ -1619,16 +1917,16 @@ againDb:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againDb
+	JNZ          againDv
 
-endDc:
+endDw:
 	DECQ CX
-	JNZ  againCz
+	JNZ  againDt
 
-endDa:
-	MOVQ    cRow+88(FP), AX
+endDu:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), CX
+	MOVQ    c+80(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
@@ -1642,7 +1940,7 @@ endDa:
 	VMOVUPS Z10, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z12, (CX)
-	MOVQ    c1+80(FP), CX
+	MOVQ    c1+88(FP), CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
@@ -1656,15 +1954,32 @@ endDa:
 	VMOVUPS Z11, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z13, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x07, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x07, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x07, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runDs
 	VZEROUPPER
 	RET
 
-// func tileAVX512x8x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+// func tileAVX512x8x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x8x1(SB), NOSPLIT, $0-96
-	MOVQ    dRow+88(FP), AX
+TEXT ·tileAVX512x8x1(SB), NOSPLIT, $0-104
+runDx:
+	MOVQ    dRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+80(FP), CX
+	MOVQ    d+88(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z1
@@ -1680,33 +1995,33 @@ TEXT ·tileAVX512x8x1(SB), NOSPLIT, $0-96
 	VMOVUPS (CX), Z6
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z7
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+56(FP), SI
+	MOVQ    bStep+64(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endDe
+	JZ      endDz
 
-againDd:
+againDy:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endDg
+	JZ    endEb
 
-againDf:
+againEa:
 	VMOVUPS      (R11), Z8
 	VBROADCASTSS (R8), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -1728,16 +2043,16 @@ againDf:
 	ADDQ         BX, R10
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          againDf
+	JNZ          againEa
 
-endDg:
+endEb:
 	DECQ CX
-	JNZ  againDd
+	JNZ  againDy
 
-endDe:
-	MOVQ    cRow+72(FP), AX
+endDz:
+	MOVQ    cRow+80(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+64(FP), CX
+	MOVQ    c+72(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z1, (CX)
@@ -1753,15 +2068,30 @@ endDe:
 	VMOVUPS Z6, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z7, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x08, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+80(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x08, AX, AX
+	ADDQ    AX, c+72(FP)
+	MOVQ    dRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x08, AX, AX
+	ADDQ    AX, d+88(FP)
+	DECQ    runs+0(FP)
+	JNZ     runDx
 	VZEROUPPER
 	RET
 
-// func tileAVX512x8x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+// func tileAVX512x8x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 // Requires: AVX, AVX512F
-TEXT ·tileAVX512x8x2(SB), NOSPLIT, $0-120
-	MOVQ    dRow+112(FP), AX
+TEXT ·tileAVX512x8x2(SB), NOSPLIT, $0-128
+runEc:
+	MOVQ    dRow+120(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    d+96(FP), CX
+	MOVQ    d+104(FP), CX
 	VMOVUPS (CX), Z0
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z2
@@ -1777,7 +2107,7 @@ TEXT ·tileAVX512x8x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z12
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z14
-	MOVQ    d1+104(FP), CX
+	MOVQ    d1+112(FP), CX
 	VMOVUPS (CX), Z1
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z3
@@ -1793,35 +2123,35 @@ TEXT ·tileAVX512x8x2(SB), NOSPLIT, $0-120
 	VMOVUPS (CX), Z13
 	ADDQ    AX, CX
 	VMOVUPS (CX), Z15
-	MOVQ    taps+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    aRow+32(FP), DX
+	MOVQ    taps+8(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    aRow+40(FP), DX
 	SHLQ    $0x02, DX
-	MOVQ    aStep+40(FP), BX
+	MOVQ    aStep+48(FP), BX
 	SHLQ    $0x02, BX
-	MOVQ    bStep+64(FP), SI
+	MOVQ    bStep+72(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    (DX)(DX*2), DI
 	TESTQ   CX, CX
-	JZ      endDi
+	JZ      endEe
 
-againDh:
+againEd:
 	MOVQ  (AX), R8
 	MOVQ  8(AX), R9
 	ADDQ  $0x10, AX
 	SHLQ  $0x02, R8
 	SHLQ  $0x02, R9
-	ADDQ  a+24(FP), R8
+	ADDQ  a+32(FP), R8
 	LEAQ  (R8)(DX*4), R10
-	MOVQ  b+48(FP), R11
+	MOVQ  b+56(FP), R11
 	ADDQ  R9, R11
-	MOVQ  b1+56(FP), R12
+	MOVQ  b1+64(FP), R12
 	ADDQ  R9, R12
-	MOVQ  depth+16(FP), R9
+	MOVQ  depth+24(FP), R9
 	TESTQ R9, R9
-	JZ    endDk
+	JZ    endEg
 
-againDj:
+againEf:
 	VMOVUPS      (R11), Z16
 	VMOVUPS      (R12), Z17
 	VBROADCASTSS (R8), Z18
@@ -1853,16 +2183,16 @@ againDj:
 	ADDQ         SI, R11
 	ADDQ         SI, R12
 	DECQ         R9
-	JNZ          againDj
+	JNZ          againEf
 
-endDk:
+endEg:
 	DECQ CX
-	JNZ  againDh
+	JNZ  againEd
 
-endDi:
-	MOVQ    cRow+88(FP), AX
+endEe:
+	MOVQ    cRow+96(FP), AX
 	SHLQ    $0x02, AX
-	MOVQ    c+72(FP), CX
+	MOVQ    c+80(FP), CX
 	VMOVUPS Z0, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z2, (CX)
@@ -1878,7 +2208,7 @@ endDi:
 	VMOVUPS Z12, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z14, (CX)
-	MOVQ    c1+80(FP), CX
+	MOVQ    c1+88(FP), CX
 	VMOVUPS Z1, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z3, (CX)
@@ -1894,6 +2224,22 @@ endDi:
 	VMOVUPS Z13, (CX)
 	ADDQ    AX, CX
 	VMOVUPS Z15, (CX)
+	MOVQ    aRow+40(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x08, AX, AX
+	ADDQ    AX, a+32(FP)
+	MOVQ    cRow+96(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x08, AX, AX
+	ADDQ    AX, c+80(FP)
+	ADDQ    AX, c1+88(FP)
+	MOVQ    dRow+120(FP), AX
+	SHLQ    $0x02, AX
+	IMUL3Q  $0x08, AX, AX
+	ADDQ    AX, d+104(FP)
+	ADDQ    AX, d1+112(FP)
+	DECQ    runs+0(FP)
+	JNZ     runEc
 	VZEROUPPER
 	RET
 
@@ -1908,9 +2254,9 @@ TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-32
 	MOVQ   x_len+8(FP), CX
 	SHRQ   $0x04, CX
 	TESTQ  CX, CX
-	JZ     endDm
+	JZ     endEi
 
-againDl:
+againEh:
 	VCVTPS2PD   (AX), Y4
 	VFMADD231PD Y4, Y4, Y0
 	VCVTPS2PD   16(AX), Y4
@@ -1921,9 +2267,9 @@ againDl:
 	VFMADD231PD Y4, Y4, Y3
 	ADDQ        $0x40, AX
 	DECQ        CX
-	JNZ         againDl
+	JNZ         againEh
 
-endDm:
+endEi:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1944,16 +2290,16 @@ TEXT ·laneSumsAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x_len+16(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endDo
+	JZ      endEk
 
-againDn:
+againEj:
 	VADDPS (CX), Y0, Y0
 	VADDPS 32(CX), Y1, Y1
 	ADDQ   $0x40, CX
 	DECQ   DX
-	JNZ    againDn
+	JNZ    againEj
 
-endDo:
+endEk:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1968,9 +2314,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-56
 	MOVQ         y_len+8(FP), DX
 	SHRQ         $0x04, DX
 	TESTQ        DX, DX
-	JZ           endDq
+	JZ           endEm
 
-againDp:
+againEl:
 	VMOVUPS     (AX), Y1
 	VFMADD231PS (CX), Y0, Y1
 	VMOVUPS     Y1, (AX)
@@ -1980,9 +2326,9 @@ againDp:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againDp
+	JNZ         againEl
 
-endDq:
+endEm:
 	VZEROUPPER
 	RET
 
@@ -1995,9 +2341,9 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-72
 	MOVQ  y_len+8(FP), BX
 	SHRQ  $0x04, BX
 	TESTQ BX, BX
-	JZ    endDs
+	JZ    endEo
 
-againDr:
+againEn:
 	VMOVUPS (CX), Y0
 	VADDPS  (DX), Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -2008,9 +2354,9 @@ againDr:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	DECQ    BX
-	JNZ     againDr
+	JNZ     againEn
 
-endDs:
+endEo:
 	VZEROUPPER
 	RET
 
@@ -2164,9 +2510,9 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endDu
+	JZ      endEq
 
-againDt:
+againEp:
 	VMINPS      (CX), Y0, Y2
 	VMAXPS      Y2, Y1, Y2
 	VMULPS      Y2, Y2, Y3
@@ -2204,9 +2550,9 @@ againDt:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againDt
+	JNZ         againEp
 
-endDu:
+endEq:
 	VZEROUPPER
 	RET
 
@@ -2220,9 +2566,9 @@ TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endDw
+	JZ      endEs
 
-againDv:
+againEr:
 	VMOVUPS      (DX), Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y1, Y1, Y2
@@ -2237,9 +2583,9 @@ againDv:
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	DECQ         BX
-	JNZ          againDv
+	JNZ          againEr
 
-endDw:
+endEs:
 	VZEROUPPER
 	RET
 
@@ -2256,9 +2602,9 @@ TEXT ·windowMaxAVX2(SB), NOSPLIT, $0-80
 	MOVQ  y_len+8(FP), DI
 	SHRQ  $0x04, DI
 	TESTQ DI, DI
-	JZ    endDy
+	JZ    endEu
 
-againDx:
+againEt:
 	MOVQ    (BX), R8
 	LEAQ    (CX)(R8*4), R8
 	VMOVUPS (R8), Y0
@@ -2266,9 +2612,9 @@ againDx:
 	LEAQ    8(BX), R8
 	MOVQ    SI, R9
 	TESTQ   R9, R9
-	JZ      endEa
+	JZ      endEw
 
-againDz:
+againEv:
 	MOVQ    (R8), R10
 	LEAQ    (CX)(R10*4), R10
 	VMOVUPS (R10), Y2
@@ -2277,17 +2623,17 @@ againDz:
 	VMAXPS  Y1, Y2, Y1
 	ADDQ    $0x08, R8
 	DECQ    R9
-	JNZ     againDz
+	JNZ     againEv
 
-endEa:
+endEw:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    $0x40, AX
 	ADDQ    DX, CX
 	DECQ    DI
-	JNZ     againDx
+	JNZ     againEt
 
-endDy:
+endEu:
 	VZEROUPPER
 	RET
 
@@ -2307,9 +2653,9 @@ TEXT ·windowMaxGradAVX2(SB), NOSPLIT, $0-152
 	MOVQ  y_len+80(FP), R10
 	SHRQ  $0x04, R10
 	TESTQ R10, R10
-	JZ    endEc
+	JZ    endEy
 
-againEb:
+againEx:
 	VMOVUPS (CX), Y0
 	VMOVUPS (BX), Y2
 	VMOVUPS 32(CX), Y1
@@ -2317,9 +2663,9 @@ againEb:
 	LEAQ    (R8), R11
 	MOVQ    R9, R12
 	TESTQ   R12, R12
-	JZ      endEe
+	JZ      endFa
 
-againEd:
+againEz:
 	MOVQ    (R11)(DI*1), R13
 	LEAQ    (AX)(R13*4), R13
 	MOVQ    (R11), R14
@@ -2336,17 +2682,17 @@ againEd:
 	VANDNPS Y1, Y4, Y1
 	ADDQ    $0x08, R11
 	DECQ    R12
-	JNZ     againEd
+	JNZ     againEz
 
-endEe:
+endFa:
 	ADDQ $0x40, CX
 	ADDQ $0x40, BX
 	ADDQ SI, DX
 	ADDQ SI, AX
 	DECQ R10
-	JNZ  againEb
+	JNZ  againEx
 
-endEc:
+endEy:
 	VZEROUPPER
 	RET
 
@@ -2364,9 +2710,9 @@ TEXT ·reluSumsAVX2(SB), NOSPLIT, $0-40
 	MOVQ    x_len+24(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endEg
+	JZ      endFc
 
-againEf:
+againFb:
 	VMOVUPS     (DX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VADDPS      Y5, Y0, Y0
@@ -2377,9 +2723,9 @@ againEf:
 	VFMADD231PS Y5, Y5, Y3
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againEf
+	JNZ         againFb
 
-endEg:
+endFc:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2402,9 +2748,9 @@ TEXT ·reluAffineAVX2(SB), NOSPLIT, $0-64
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endEi
+	JZ      endFe
 
-againEh:
+againFd:
 	VMOVUPS     (CX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VFMADD213PS Y2, Y0, Y5
@@ -2416,9 +2762,9 @@ againEh:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againEh
+	JNZ         againFd
 
-endEi:
+endFe:
 	VZEROUPPER
 	RET
 
@@ -2433,9 +2779,9 @@ TEXT ·laneScaleAVX2(SB), NOSPLIT, $0-56
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endEk
+	JZ      endFg
 
-againEj:
+againFf:
 	VMULPS  (CX), Y0, Y2
 	VMOVUPS Y2, (AX)
 	VMULPS  32(CX), Y1, Y2
@@ -2443,9 +2789,9 @@ againEj:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	DECQ    DX
-	JNZ     againEj
+	JNZ     againFf
 
-endEk:
+endFg:
 	VZEROUPPER
 	RET
 
@@ -2466,9 +2812,9 @@ TEXT ·filterSumsAVX2(SB), NOSPLIT, $0-72
 	MOVQ    g_len+32(FP), DI
 	SHRQ    $0x04, DI
 	TESTQ   DI, DI
-	JZ      endEm
+	JZ      endFi
 
-againEl:
+againFh:
 	VMOVUPS     (BX), Y6
 	VADDPS      Y6, Y0, Y0
 	VFMADD231PS Y6, Y6, Y2
@@ -2480,9 +2826,9 @@ againEl:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	DECQ        DI
-	JNZ         againEl
+	JNZ         againFh
 
-endEm:
+endFi:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2507,9 +2853,9 @@ TEXT ·reluDotsAVX2(SB), NOSPLIT, $0-64
 	MOVQ    x_len+48(FP), SI
 	SHRQ    $0x04, SI
 	TESTQ   SI, SI
-	JZ      endEo
+	JZ      endFk
 
-againEn:
+againFj:
 	VMOVUPS     (BX), Y6
 	VMAXPS      Y6, Y4, Y6
 	VMOVUPS     (DX), Y5
@@ -2523,9 +2869,9 @@ againEn:
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
 	DECQ        SI
-	JNZ         againEn
+	JNZ         againFj
 
-endEo:
+endFk:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2552,9 +2898,9 @@ TEXT ·reluAffineGradAVX2(SB), NOSPLIT, $0-96
 	MOVQ    dx_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endEq
+	JZ      endFm
 
-againEp:
+againFl:
 	VMOVUPS     (DX), Y7
 	VMOVAPS     Y5, Y8
 	VFMADD231PS Y7, Y3, Y8
@@ -2573,9 +2919,9 @@ againEp:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againEp
+	JNZ         againFl
 
-endEq:
+endFm:
 	VZEROUPPER
 	RET
 
@@ -2595,9 +2941,9 @@ TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-72
 	LEAQ  (R9)(R9*2), R10
 	MOVQ  tiles+64(FP), R11
 	TESTQ R11, R11
-	JZ    endEs
+	JZ    endFo
 
-againEr:
+againFn:
 	VMOVUPS (R8), Y0
 	VSUBPS  (R8)(R9*2), Y0, Y0
 	VMOVUPS 64(R8), Y1
@@ -2732,9 +3078,9 @@ againEr:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R11
-	JNZ     againEr
+	JNZ     againFn
 
-endEs:
+endFo:
 	VZEROUPPER
 	RET
 
@@ -2753,9 +3099,9 @@ TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-72
 	SHLQ  $0x02, R9
 	MOVQ  tiles+64(FP), R10
 	TESTQ R10, R10
-	JZ    endEu
+	JZ    endFq
 
-againEt:
+againFp:
 	VMOVUPS (BX), Y4
 	VMOVUPS (SI), Y1
 	VADDPS  Y1, Y4, Y0
@@ -2834,9 +3180,9 @@ againEt:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againEt
+	JNZ     againFp
 
-endEu:
+endFq:
 	VZEROUPPER
 	RET
 
@@ -2856,9 +3202,9 @@ TEXT ·winogradOutputGradAVX2(SB), NOSPLIT, $0-72
 	VXORPS Y0, Y0, Y0
 	MOVQ   tiles+64(FP), R10
 	TESTQ  R10, R10
-	JZ     endEw
+	JZ     endFs
 
-againEv:
+againFr:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R8)(R9*1), Y4
 	VADDPS  Y4, Y1, Y2
@@ -2941,9 +3287,9 @@ againEv:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againEv
+	JNZ     againFr
 
-endEw:
+endFs:
 	VZEROUPPER
 	RET
 
@@ -2976,9 +3322,9 @@ TEXT ·winogradFilterAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+48(FP), R12
 	TESTQ   R12, R12
-	JZ      endEy
+	JZ      endFu
 
-againEx:
+againFt:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R11), Y2
 	VMOVUPS (R10), Y3
@@ -3107,9 +3453,9 @@ againEx:
 	ADDQ    $0x40, R11
 	ADDQ    $0x40, R10
 	DECQ    R12
-	JNZ     againEx
+	JNZ     againFt
 
-endEy:
+endFu:
 	VZEROUPPER
 	RET
 
@@ -3132,9 +3478,9 @@ TEXT ·winogradFilterGradAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endFa
+	JZ      endFw
 
-againEz:
+againFv:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3263,9 +3609,9 @@ againEz:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againEz
+	JNZ         againFv
 
-endFa:
+endFw:
 	VZEROUPPER
 	RET
 
@@ -3288,9 +3634,9 @@ TEXT ·winogradFilterGradAddAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endFc
+	JZ      endFy
 
-againFb:
+againFx:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3437,8 +3783,8 @@ againFb:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againFb
+	JNZ         againFx
 
-endFc:
+endFy:
 	VZEROUPPER
 	RET

@@ -62,7 +62,7 @@ func (t *Tile) terms() (taps *int, n int) {
 // rowsAVX2 is the most rows by one block that AVX2's 16 registers hold.
 const rowsAVX2 = 6
 
-var tilesAVX2 = [rowsAVX2]func(taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int){
+var tilesAVX2 = [rowsAVX2]func(runs int, taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int){
 	tileAVX2x1, tileAVX2x2, tileAVX2x3, tileAVX2x4, tileAVX2x5, tileAVX2x6,
 }
 
@@ -75,46 +75,48 @@ func tileAVX2(t *Tile) {
 
 func tileRowsAVX2(t *Tile, b, c, d []float32) {
 	taps, n := t.terms()
-	t.eachRun(rowsAVX2, func(r, rows int) {
-		tilesAVX2[rows-1](taps, n, t.Depth, first(t.A, r*t.ARow), t.ARow, t.AStep,
+	t.eachRun(rowsAVX2, func(r, rows, runs int) {
+		tilesAVX2[rows-1](runs, taps, n, t.Depth, first(t.A, r*t.ARow), t.ARow, t.AStep,
 			first(b, 0), t.BStep, &c[r*t.CRow], t.CRow, &d[r*t.DRow], t.DRow)
 	})
 }
 
 // eachRun calls do for runs of at most most rows, as few and as equal as can
-// be: the multiply-adds of a short run wait for each other.
-func (t *Tile) eachRun(most int, do func(first, rows int)) {
-	for runs, r := (t.Rows+most-1)/most, 0; runs > 0; runs-- {
-		rows := (t.Rows - r + runs - 1) / runs
-		do(r, rows)
-		r += rows
+// be: the multiply-adds of a short run wait for each other. There are one or
+// two lengths of runs, and a call for each.
+func (t *Tile) eachRun(most int, do func(first, rows, runs int)) {
+	runs := (t.Rows + most - 1) / most
+	rows, longer := t.Rows/runs, t.Rows%runs
+	if longer > 0 {
+		do(0, rows+1, longer)
 	}
+	do(longer*(rows+1), rows, runs-longer)
 }
 
 // rowsAVX512 is the most rows by two blocks that AVX-512's tiles take.
 const rowsAVX512 = 8
 
-var tilesAVX512x1 = [rowsAVX512]func(taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int){
+var tilesAVX512x1 = [rowsAVX512]func(runs int, taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int){
 	tileAVX512x1x1, tileAVX512x2x1, tileAVX512x3x1, tileAVX512x4x1,
 	tileAVX512x5x1, tileAVX512x6x1, tileAVX512x7x1, tileAVX512x8x1,
 }
 
-var tilesAVX512x2 = [rowsAVX512]func(taps *int, n, depth int, a *float32, aRow, aStep int, b, b1 *float32, bStep int, c, c1 *float32, cRow int, d, d1 *float32, dRow int){
+var tilesAVX512x2 = [rowsAVX512]func(runs int, taps *int, n, depth int, a *float32, aRow, aStep int, b, b1 *float32, bStep int, c, c1 *float32, cRow int, d, d1 *float32, dRow int){
 	tileAVX512x1x2, tileAVX512x2x2, tileAVX512x3x2, tileAVX512x4x2,
 	tileAVX512x5x2, tileAVX512x6x2, tileAVX512x7x2, tileAVX512x8x2,
 }
 
 func tileAVX512(t *Tile) {
 	taps, n := t.terms()
-	t.eachRun(rowsAVX512, func(r, rows int) {
+	t.eachRun(rowsAVX512, func(r, rows, runs int) {
 		a := first(t.A, r*t.ARow)
 		c, d := r*t.CRow, r*t.DRow
 		if t.B1 == nil {
-			tilesAVX512x1[rows-1](taps, n, t.Depth, a, t.ARow, t.AStep,
+			tilesAVX512x1[rows-1](runs, taps, n, t.Depth, a, t.ARow, t.AStep,
 				first(t.B0, 0), t.BStep, &t.C0[c], t.CRow, &t.D0[d], t.DRow)
 			return
 		}
-		tilesAVX512x2[rows-1](taps, n, t.Depth, a, t.ARow, t.AStep,
+		tilesAVX512x2[rows-1](runs, taps, n, t.Depth, a, t.ARow, t.AStep,
 			first(t.B0, 0), first(t.B1, 0), t.BStep, &t.C0[c], &t.C1[c], t.CRow, &t.D0[d], &t.D1[d], t.DRow)
 	})
 }

@@ -4,115 +4,115 @@
 
 package kernel
 
-// 1 rows by one block of a Tile; strides in floats.
+// Runs of 1 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX2x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX2x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 2 rows by one block of a Tile; strides in floats.
+// Runs of 2 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX2x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX2x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 3 rows by one block of a Tile; strides in floats.
+// Runs of 3 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX2x3(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX2x3(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 4 rows by one block of a Tile; strides in floats.
+// Runs of 4 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX2x4(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX2x4(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 5 rows by one block of a Tile; strides in floats.
+// Runs of 5 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX2x5(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX2x5(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 6 rows by one block of a Tile; strides in floats.
+// Runs of 6 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX2x6(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX2x6(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 1 rows by one block of a Tile; strides in floats.
+// Runs of 1 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x1x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x1x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 1 rows by two blocks of a Tile; strides in floats.
+// Runs of 1 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x1x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x1x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
-// 2 rows by one block of a Tile; strides in floats.
+// Runs of 2 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x2x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x2x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 2 rows by two blocks of a Tile; strides in floats.
+// Runs of 2 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x2x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x2x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
-// 3 rows by one block of a Tile; strides in floats.
+// Runs of 3 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x3x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x3x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 3 rows by two blocks of a Tile; strides in floats.
+// Runs of 3 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x3x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x3x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
-// 4 rows by one block of a Tile; strides in floats.
+// Runs of 4 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x4x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x4x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 4 rows by two blocks of a Tile; strides in floats.
+// Runs of 4 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x4x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x4x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
-// 5 rows by one block of a Tile; strides in floats.
+// Runs of 5 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x5x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x5x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 5 rows by two blocks of a Tile; strides in floats.
+// Runs of 5 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x5x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x5x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
-// 6 rows by one block of a Tile; strides in floats.
+// Runs of 6 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x6x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x6x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 6 rows by two blocks of a Tile; strides in floats.
+// Runs of 6 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x6x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x6x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
-// 7 rows by one block of a Tile; strides in floats.
+// Runs of 7 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x7x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x7x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 7 rows by two blocks of a Tile; strides in floats.
+// Runs of 7 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x7x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x7x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
-// 8 rows by one block of a Tile; strides in floats.
+// Runs of 8 rows by one block of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x8x1(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
+func tileAVX512x8x1(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)
 
-// 8 rows by two blocks of a Tile; strides in floats.
+// Runs of 8 rows by two blocks of a Tile; strides in floats.
 //
 //go:noescape
-func tileAVX512x8x2(taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
+func tileAVX512x8x2(runs int, taps *int, n int, depth int, a *float32, aRow int, aStep int, b *float32, b1 *float32, bStep int, c *float32, c1 *float32, cRow int, d *float32, d1 *float32, dRow int)
 
 // Σ x², in float64.
 //

@@ -126,7 +126,8 @@ func biasGrad(name string, g *Group, bias *Value) *operation {
 }
 
 // A phase is the pixels of the input that are alike modulo the stride: the
-// same taps of the filter reach them.
+// same taps of the filter reach them. Pixels that no result sees are in none:
+// their gradient stays zero.
 type phase struct {
 	y, x int            // first pixel
 	rows []*kernel.Taps // of each row of pixels, a stride apart
@@ -145,6 +146,16 @@ func (s span) reaches(phase, size, stride int) []reach {
 		}
 	}
 	return out
+}
+
+// reached is how many pixels of a phase there are up to the last that a result
+// reaches.
+func (s span) reached(phase, size, stride int) int {
+	n := 0
+	for _, r := range s.reaches(phase, size, stride) {
+		n = max(n, s.out-r.shift)
+	}
+	return min(n, (s.in-phase+stride-1)/stride)
 }
 
 // margin is how far reaches go beyond the result on either end, over all phases.
@@ -191,13 +202,16 @@ func (c *conv) phases(dy *Value) []phase {
 	var out []phase
 	for py := range min(c.stride, c.ys.in) {
 		for px := range min(c.stride, c.xs.in) {
+			columns := c.xs.reached(px, c.filters.width, c.stride)
+			if columns == 0 {
+				continue
+			}
 			out = append(out, phase{
 				y: py, x: px,
 				rows: c.phaseTaps(dy, py, px),
 				tile: kernel.Tile{
 					Depth: kernel.Lanes,
-					Rows:  (c.xs.in - px + c.stride - 1) / c.stride,
-					ARow:  kernel.Lanes, AStep: 1, BStep: kernel.Lanes, CRow: c.stride * kernel.Lanes,
+					Rows:  columns, ARow: kernel.Lanes, AStep: 1, BStep: kernel.Lanes, CRow: c.stride * kernel.Lanes,
 					D0: kernel.Zero, D1: kernel.Zero,
 				},
 			})
@@ -210,7 +224,7 @@ func (c *conv) phases(dy *Value) []phase {
 func (c *conv) phaseTaps(dy *Value, py, px int) []*kernel.Taps {
 	var lists tapLists
 	all := c.ys.reaches(py, c.filters.height, c.stride)
-	for r := range (c.ys.in - py + c.stride - 1) / c.stride {
+	for r := range c.ys.reached(py, c.filters.height, c.stride) {
 		// Shifts fall from reach to reach, so those that meet one are neighbours.
 		first := 0
 		for first < len(all) && r+all[first].shift >= c.ys.out {

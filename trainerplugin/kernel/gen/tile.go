@@ -26,12 +26,9 @@ func newAccumulators(rows, columns int, vector func() reg.VecVirtual) accumulato
 // registers for the columns and one number of each row.
 func tileAVX2(rows int) {
 	text(fmt.Sprintf("tileAVX2x%d", rows),
-		"func(taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)",
-		fmt.Sprintf("%d rows by one block of a Tile; strides in floats.", rows))
-	acc := newAccumulators(rows, 2, YMM)
-	load(acc, []string{"d"}, "dRow")
-	inner(acc, []string{"b"}, YMM)
-	store(acc, []string{"c"}, "cRow")
+		"func(runs int, taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)",
+		fmt.Sprintf("Runs of %d rows by one block of a Tile; strides in floats.", rows))
+	eachRun(rows, []string{"b"}, []string{"c"}, []string{"d"}, 2, YMM)
 	done()
 }
 
@@ -40,18 +37,43 @@ func tileAVX512(rows, columns int) {
 	name := fmt.Sprintf("tileAVX512x%dx%d", rows, columns)
 	if columns == 1 {
 		text(name,
-			"func(taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)",
-			fmt.Sprintf("%d rows by one block of a Tile; strides in floats.", rows))
+			"func(runs int, taps *int, n, depth int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, d *float32, dRow int)",
+			fmt.Sprintf("Runs of %d rows by one block of a Tile; strides in floats.", rows))
 	} else {
 		text(name,
-			"func(taps *int, n, depth int, a *float32, aRow, aStep int, b, b1 *float32, bStep int, c, c1 *float32, cRow int, d, d1 *float32, dRow int)",
-			fmt.Sprintf("%d rows by two blocks of a Tile; strides in floats.", rows))
+			"func(runs int, taps *int, n, depth int, a *float32, aRow, aStep int, b, b1 *float32, bStep int, c, c1 *float32, cRow int, d, d1 *float32, dRow int)",
+			fmt.Sprintf("Runs of %d rows by two blocks of a Tile; strides in floats.", rows))
 	}
-	acc := newAccumulators(rows, columns, ZMM)
-	load(acc, []string{"d", "d1"}[:columns], "dRow")
-	inner(acc, []string{"b", "b1"}[:columns], ZMM)
-	store(acc, []string{"c", "c1"}[:columns], "cRow")
+	eachRun(rows, []string{"b", "b1"}[:columns], []string{"c", "c1"}[:columns], []string{"d", "d1"}[:columns], columns, ZMM)
 	done()
+}
+
+// eachRun is runs of rows, one after the other: the parameters move on from run
+// to run, where Go code would have to pass them all again. There is at least
+// one run.
+func eachRun(rows int, b, c, d []string, columns int, vector func() reg.VecVirtual) {
+	again := unique("run")
+	Label(again)
+	acc := newAccumulators(rows, columns, vector)
+	load(acc, d, "dRow")
+	inner(acc, b, vector)
+	store(acc, c, "cRow")
+	moveOn(rows, "aRow", "a")
+	moveOn(rows, "cRow", c...)
+	moveOn(rows, "dRow", d...)
+	runs, _ := Param("runs").Resolve()
+	DECQ(runs.Addr)
+	JNZ(LabelRef(again))
+}
+
+// moveOn adds rows strides to pointers.
+func moveOn(rows int, stride string, pointers ...string) {
+	n := inBytes(stride)
+	IMUL3Q(Imm(uint64(rows)), n, n)
+	for _, name := range pointers {
+		p, _ := Param(name).Resolve()
+		ADDQ(n, p.Addr)
+	}
 }
 
 // inBytes loads a stride in floats as one in bytes.

@@ -118,7 +118,8 @@ def call(code, arguments):
         raise SystemExit(f"exception {faults} at offset {session.cpu.rip - CODE:#x}")
 
 
-def check(name, code, rows, columns, depth, taps, rng):
+def check(name, code, rows, runs, columns, depth, taps, rng):
+    rows *= runs
     a_row, a_step, b_step = (int(v) for v in rng.integers((0, 0, LANES), (40, 40, LANES + 20)))
     c_row, d_row = int(rng.integers(LANES, LANES + 20)), LANES * int(rng.integers(0, 3))
     terms = rng.integers(0, 100, (taps, 2)).astype(np.int64)
@@ -136,7 +137,7 @@ def check(name, code, rows, columns, depth, taps, rng):
         write(at, x.tobytes())
         at += (x.nbytes + 63) // 64 * 64 + 68  # off any alignment
     p = lambda x: place[id(x)]
-    call(code, [p(terms), taps, depth, p(a), a_row, a_step, *map(p, b), b_step, *map(p, c), c_row, *map(p, d), d_row])
+    call(code, [runs, p(terms), taps, depth, p(a), a_row, a_step, *map(p, b), b_step, *map(p, c), c_row, *map(p, d), d_row])
 
     for k in range(columns):
         got = np.frombuffer(read(p(c[k]), c[k].nbytes), np.float32).astype(np.float64)
@@ -156,11 +157,11 @@ def check(name, code, rows, columns, depth, taps, rng):
 def main():
     code, rng = functions(sys.argv[1]), np.random.default_rng(1)
     table = map_memory()
-    tiles = [(f"tileAVX2x{r}", r, 1) for r in range(1, 5)]
+    tiles = [(f"tileAVX2x{r}", r, 1) for r in range(1, 7)]
     tiles += [(f"tileAVX512x{r}x{c}", r, c) for r in range(1, 9) for c in (1, 2)]
     for name, rows, columns in tiles:
-        for depth, taps in itertools.product((0, 1, 2, 7, 16), (0, 1, 3, 9)):
-            check(name, code[name], rows, columns, depth, taps, rng)
+        for runs, depth, taps in itertools.product((1, 3), (0, 1, 2, 7, 16), (0, 1, 3, 9)):
+            check(name, code[name], rows, runs, columns, depth, taps, rng)
         print(name, "ok")
     del table
 
