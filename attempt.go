@@ -77,6 +77,12 @@ type Note struct {
 	Text string
 }
 
+// Why a sweep pauses or stops of its own accord.
+const (
+	CauseBudget   = "budget"   // the privacy budget has no room for its next trial
+	CauseFailures = "failures" // its first trials all failed in one way
+)
+
 // A Candidate is a trial that could run next, with what a monitor wants to
 // know of it.
 type Candidate struct {

@@ -14,7 +14,7 @@ import (
 )
 
 // Next returns up to limit trials of the sweep that are still to be run, in the
-// order of the grid, without those in skip: pending ones, stopped ones, and
+// order of the grid but those that are tried again first, without those in skip: pending ones, stopped ones, and
 // running ones, whose attempt a dead workflow must have left unless skip lists them.
 func (r *Reader) Next(ctx context.Context, id sweep.SweepID, limit int, skip []sweep.TrialID) ([]sweep.Candidate, error) {
 	known, err := sweepKey(ctx, r.db, id)
@@ -26,18 +26,25 @@ func (r *Reader) Next(ctx context.Context, id sweep.SweepID, limit int, skip []s
 		return nil, err
 	}
 	var all []candidate
-	for _, state := range []sweep.State{sweep.Pending, sweep.Running, sweep.Stopped} {
-		some, err := gather(ctx, r.db, scanCandidate, `
-			SELECT st.position, t.id, st.label, coalesce(st.target_epsilon, 0), t.model, t.data
-			FROM sweep_trials st JOIN trials t ON t.key = st.trial
-			WHERE st.sweep = ? AND st.gone = 0 AND st.state = ? AND t.id NOT IN (SELECT value FROM json_each(?))
-			ORDER BY st.position LIMIT ?`, known, string(state), string(skipped), limit)
-		if err != nil {
-			return nil, fmt.Errorf("next trials of %s: %w", id, explain(err))
+	for _, again := range []string{"> 0", "= 0"} {
+		for _, state := range []sweep.State{sweep.Pending, sweep.Running, sweep.Stopped} {
+			some, err := gather(ctx, r.db, scanCandidate, `
+				SELECT st.forgiven > 0, st.position, t.id, st.label, coalesce(st.target_epsilon, 0), t.model, t.data
+				FROM sweep_trials st JOIN trials t ON t.key = st.trial
+				WHERE st.sweep = ? AND st.gone = 0 AND st.state = ? AND st.forgiven `+again+` AND t.id NOT IN (SELECT value FROM json_each(?))
+				ORDER BY st.position LIMIT ?`, known, string(state), string(skipped), limit)
+			if err != nil {
+				return nil, fmt.Errorf("next trials of %s: %w", id, explain(err))
+			}
+			all = append(all, some...)
 		}
-		all = append(all, some...)
 	}
-	slices.SortStableFunc(all, func(a, b candidate) int { return a.position - b.position })
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		if a.again != b.again {
+			return map[bool]int{true: -1, false: 1}[a.again]
+		}
+		return a.position - b.position
+	})
 	next := make([]sweep.Candidate, max(0, min(limit, len(all))))
 	for i := range next {
 		next[i] = all[i].Candidate
@@ -46,12 +53,13 @@ func (r *Reader) Next(ctx context.Context, id sweep.SweepID, limit int, skip []s
 }
 
 type candidate struct {
+	again    bool // somebody said retry
 	position int
 	sweep.Candidate
 }
 
 func scanCandidate(rows *sql.Rows) (c candidate, err error) {
-	err = rows.Scan(&c.position, &c.Trial, &c.Label, &c.Epsilon, &c.Model, &c.Data)
+	err = rows.Scan(&c.again, &c.position, &c.Trial, &c.Label, &c.Epsilon, &c.Model, &c.Data)
 	if math.IsInf(c.Epsilon, 1) {
 		c.Epsilon = 0
 	}

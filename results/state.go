@@ -31,7 +31,7 @@ func (s *Store) SetSweepState(ctx context.Context, id sweep.SweepID, state Sweep
 
 func setState(ctx context.Context, tx *sql.Tx, id sweep.SweepID, state SweepState, reason string) error {
 	res, err := tx.ExecContext(ctx, `
-		UPDATE sweeps SET changed = CASE WHEN state = ?2 THEN changed ELSE ?4 END, state = ?2, reason = ?3 WHERE id = ?1`,
+		UPDATE sweeps SET changed = CASE WHEN state = ?2 THEN changed ELSE ?4 END, state = ?2, reason = ?3, cause = '' WHERE id = ?1`,
 		id, string(state), clean(reason), now())
 	if err != nil {
 		return err
@@ -42,9 +42,24 @@ func setState(ctx context.Context, tx *sql.Tx, id sweep.SweepID, state SweepStat
 	return nil
 }
 
+// ExplainSweep says why the sweep is in its state, where nobody asked for that:
+// one of [sweep.CauseBudget] and [sweep.CauseFailures], and words for people.
+// The next change of state forgets it.
+func (s *Store) ExplainSweep(ctx context.Context, id sweep.SweepID, cause, reason string) error {
+	return s.inTx(ctx, fmt.Sprintf("explain state of sweep %s", id), func(ctx context.Context, tx *sql.Tx) error {
+		return explainState(ctx, tx, id, cause, reason)
+	})
+}
+
+func explainState(ctx context.Context, tx *sql.Tx, id sweep.SweepID, cause, reason string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE sweeps SET cause = ?2, reason = ?3 WHERE id = ?1`, id, cause, clean(reason))
+	return err
+}
+
 // FinishSweep leaves the state of a sweep of which nothing runs any more:
 // stopped if trials are left, otherwise completed, or failed if any trial did.
-// If interrupted is not set, trials that are left are a reason worth words.
+// If interrupted is not set, trials that are left are a reason worth words. One
+// that stops for lack of privacy budget keeps that as its reason.
 func (s *Store) FinishSweep(ctx context.Context, id sweep.SweepID, interrupted bool) error {
 	return s.inTx(ctx, fmt.Sprintf("finish sweep %s", id), func(ctx context.Context, tx *sql.Tx) error {
 		key, err := sweepKey(ctx, tx, id)
@@ -55,8 +70,15 @@ func (s *Store) FinishSweep(ctx context.Context, id sweep.SweepID, interrupted b
 		if err != nil {
 			return err
 		}
+		var cause, why string
+		if err := tx.QueryRowContext(ctx, `SELECT cause, reason FROM sweeps WHERE key = ?`, key).Scan(&cause, &why); err != nil {
+			return err
+		}
 		state, reason := counts.verdict(interrupted)
-		return setState(ctx, tx, id, state, reason)
+		if err := setState(ctx, tx, id, state, reason); err != nil || state != Stopped || cause != sweep.CauseBudget {
+			return err
+		}
+		return explainState(ctx, tx, id, cause, why)
 	})
 }
 

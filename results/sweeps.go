@@ -18,6 +18,7 @@ type SweepInfo struct {
 	Created    time.Time          `json:"created"`
 	State      SweepState         `json:"state"`
 	Reason     string             `json:"reason,omitempty"` // why it is in that state, if that needs words
+	Cause      string             `json:"cause,omitempty"`  // the same for programs: [sweep.CauseBudget] or [sweep.CauseFailures]
 	Changed    time.Time          `json:"changed"`          // when the state last changed
 	Accountant privacy.Accountant `json:"accountant"`
 	Delta      float64            `json:"delta"`
@@ -30,7 +31,7 @@ type SweepInfo struct {
 }
 
 const selectSweeps = `
-	SELECT s.key, s.id, s.name, s.created, s.state, s.reason, s.changed, s.accountant, s.delta, s.disclosure,
+	SELECT s.key, s.id, s.name, s.created, s.state, s.reason, s.cause, s.changed, s.accountant, s.delta, s.disclosure,
 		s.revision, r.file, r.text, r.versions
 	FROM sweeps s JOIN revisions r ON r.sweep = s.key AND r.number = s.revision `
 
@@ -42,7 +43,7 @@ func (r *Reader) sweeps(ctx context.Context, where string, args ...any) ([]Sweep
 	rows, err := gather(ctx, r.db, func(rows *sql.Rows) (s row, err error) {
 		i := &s.info
 		var created, changed, versions string
-		if err := rows.Scan(&s.key, &i.ID, &i.Name, &created, &i.State, &i.Reason, &changed, &i.Accountant, &i.Delta, &i.Disclosure,
+		if err := rows.Scan(&s.key, &i.ID, &i.Name, &created, &i.State, &i.Reason, &i.Cause, &changed, &i.Accountant, &i.Delta, &i.Disclosure,
 			&i.Revision, &i.File, &i.Text, &versions); err != nil {
 			return s, err
 		}

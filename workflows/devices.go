@@ -45,6 +45,18 @@ func NewDevices(gpus []string, atOnce, threadsPerTrial int) *Devices {
 // Threads is how many CPU threads a trial may use.
 func (d *Devices) Threads() int { return d.threads }
 
+// Grow lets at least so many trials run at once on a worker without GPUs, and
+// returns how many may.
+func (d *Devices) Grow(atOnce int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.names) == 0 && atOnce > d.atOnce {
+		d.atOnce = atOnce
+		d.tell()
+	}
+	return d.atOnce
+}
+
 // InUse is how many trials have their devices, and how many wait for theirs.
 func (d *Devices) InUse() (held, waiting int) {
 	d.mu.Lock()

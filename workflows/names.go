@@ -45,6 +45,16 @@ const (
 	QueryProgress   = "progress"  // of a sweep: a [Progress]
 )
 
+// Updates of a running sweep. Each is checked before it is taken, and answered
+// with an [Answer].
+const (
+	UpdatePause    = "pause-sweep"  // start no new trials until it is resumed
+	UpdateResume   = "resume-sweep" // go on after a pause
+	UpdateParallel = "set-parallel" // trials in flight from now on: an int
+	UpdateRetry    = "retry-failed" // run failed trials again, before all others
+	UpdateExtended = "take-changes" // the record has new trials, and how they are run may have changed: a [SweepInput]
+)
+
 // MaxParallel bounds the trials in flight of one sweep. The server refuses more
 // than 2000 pending children, and the fullest window is not the fastest.
 const MaxParallel = 500
@@ -89,6 +99,9 @@ type SweepInput struct {
 	Settings     Settings
 
 	Paused, Stopping bool
+	Cause, Reason    string          // why, where that was not asked for: see [sweep.CauseBudget] and [sweep.CauseFailures]
+	RetryFailed      bool            // make failed trials pending before anything else
+	Streak           Streak          // of failures, from the start
 	Skip             []sweep.TrialID // ended without a result in this workflow; not to be started again
 	Ended            int             // trials that ended in earlier runs of this workflow
 }
@@ -146,4 +159,16 @@ type Progress struct {
 	Ended    int
 	Paused   bool
 	Stopping bool
+	Reason   string // why it is paused or stopping, if nobody asked for it
+	Parallel int    // trials in flight at most
+}
+
+// An Answer says how a running sweep stands after an update.
+type Answer struct {
+	Running  int // trials in flight
+	Parallel int // at most so many
+	Before   int // what Parallel was
+	AtOnce   int // trials that the machine which runs the sweep trains at once at most; 0 if nobody knows
+	Retried  int // failed trials that are pending again
+	Paused   bool
 }

@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -17,6 +18,7 @@ import (
 const (
 	fencedType     = "fenced"
 	noOutcomeType  = "no-outcome"
+	budgetType     = "budget"     // the privacy budget has no room for the trial
 	workerLostType = "WorkerLost" // what devserver.Reap reports for a dead worker's attempts
 )
 
@@ -34,6 +36,8 @@ type record interface {
 	CheckpointStores(ctx context.Context, trial sweep.TrialID) ([]string, error)
 	Final(ctx context.Context, trial sweep.TrialID) (bool, error)
 	MarkSweep(ctx context.Context, id sweep.SweepID, state string) error
+	ExplainSweep(ctx context.Context, id sweep.SweepID, cause, reason string) error
+	Retry(ctx context.Context, id sweep.SweepID) (int, error)
 	FinishSweep(ctx context.Context, id sweep.SweepID, interrupted bool) error
 }
 
@@ -50,7 +54,13 @@ type RecordActivities struct {
 	// Suggest has the sweep's strategy add about n trials to the record, if it
 	// has one. It reports whether more may follow when others have ended.
 	Suggest func(ctx context.Context, id sweep.SweepID, n int) (more bool, err error)
-	Every   time.Duration // between two looks at running attempts' reports; 0 is a second
+	// Runs reports whether a workflow is at work on a sweep; nil means that one
+	// always is.
+	Runs func(context.Context, sweep.SweepID) (bool, error)
+	// Room makes this process train up to so many trials at once, if it trains
+	// and may, and says how many it does; nil means that nobody knows.
+	Room  func(trials int) (atOnce int)
+	Every time.Duration // between two looks at running attempts' reports; 0 is a second
 }
 
 // SweepEnd is how a sweep's workflow ended.
@@ -105,7 +115,53 @@ func (a *RecordActivities) Begin(ctx context.Context, id sweep.SweepID, trial sw
 		}
 	}
 	claim, err := a.Results.Begin(ctx, id, trial)
+	if err == nil && claim.Busy != "" {
+		if freed, freeErr := a.free(ctx, claim.Busy, refs); freeErr != nil || freed {
+			claim, err = sweep.Claim{}, freeErr
+			if freed {
+				claim, err = a.Results.Begin(ctx, id, trial)
+			}
+		}
+	}
 	return claim, permanent(err)
+}
+
+// free ends the attempt of another sweep that no workflow is at work on any more,
+// so that nobody waits for it for ever, and reports whether it did. An attempt
+// that has reported within the time in which a worker is taken to be lost is
+// left alone: its worker may be on its way out.
+func (a *RecordActivities) free(ctx context.Context, owner sweep.SweepID, refs []sweep.AttemptRef) (bool, error) {
+	at := slices.IndexFunc(refs, func(r sweep.AttemptRef) bool { return r.Sweep == owner })
+	if a.Runs == nil || at < 0 {
+		return false, nil
+	}
+	if runs, err := a.Runs(ctx, owner); err != nil || runs {
+		return false, err
+	}
+	last, err := a.Spool.LastReport(refs[at])
+	if err != nil || time.Since(last) < heartbeatTimeout {
+		return false, err
+	}
+	err = a.Results.EndAttempt(ctx, refs[at], sweep.Ending{Failure: sweep.Lost, Reason: "its sweep is run by nothing any more", Next: sweep.Pending})
+	if errors.Is(err, sweep.ErrFenced) || errors.Is(err, sweep.ErrConflict) {
+		err = nil // it has ended in the meantime
+	}
+	return err == nil, err
+}
+
+// Retry makes the sweep's failed trials pending again, and says how many there were.
+func (a *RecordActivities) Retry(ctx context.Context, id sweep.SweepID) (int, error) {
+	n, err := a.Results.Retry(ctx, id)
+	return n, permanent(err)
+}
+
+// MakeRoom has this process train up to so many trials at once, and says how many
+// it does.
+func (a *RecordActivities) MakeRoom(_ context.Context, trials int) (int, error) {
+	if a.Room == nil {
+		return 0, nil
+	}
+	return a.Room(trials), nil
 }
 
 // Record takes over what is left of the attempt's report and its outcome, then
@@ -187,9 +243,17 @@ func (a *RecordActivities) End(ctx context.Context, ref sweep.AttemptRef, e swee
 	return a.forget(ctx, ref.Trial)
 }
 
-// Mark notes in the record what the sweep is doing: "running", "paused" or "stopping".
-func (a *RecordActivities) Mark(ctx context.Context, id sweep.SweepID, state string) error {
-	return permanent(a.Results.MarkSweep(ctx, id, state))
+// A Mark is what a sweep is doing: "running", "paused" or "stopping", and why if
+// nobody asked for it.
+type Mark struct{ State, Cause, Reason string }
+
+// Mark notes in the record what the sweep is doing.
+func (a *RecordActivities) Mark(ctx context.Context, id sweep.SweepID, m Mark) error {
+	err := a.Results.MarkSweep(ctx, id, m.State)
+	if err == nil && m.Cause != "" {
+		err = a.Results.ExplainSweep(ctx, id, m.Cause, m.Reason)
+	}
+	return permanent(err)
 }
 
 // Finish leaves the sweep's final state in the record.

@@ -72,7 +72,7 @@ func (s *slots) ReleaseSlot(info worker.SlotReleaseInfo) {
 	s.devices.tell()
 }
 
-func (s *slots) MaxSlots() int { return s.devices.atOnce }
+func (s *slots) MaxSlots() int { return s.devices.Grow(0) }
 
 // tuner makes s the source of a worker's activity slots. The worker has no
 // other kind of task, but the SDK wants a supplier for each.

@@ -26,8 +26,8 @@ const historyLimit = 1500
 // Cancelling it lets every trainer write a checkpoint and leaves the trials
 // stopped. It fails only if the record cannot be reached for good.
 func SweepWorkflow(ctx workflow.Context, in SweepInput) error {
-	s := &sweepRun{in: in, ended: workflow.NewBufferedChannel(ctx, MaxParallel)}
-	if err := workflow.SetQueryHandler(ctx, QueryProgress, s.progress); err != nil {
+	s := &sweepRun{in: in, ended: workflow.NewBufferedChannel(ctx, MaxParallel), changed: workflow.NewBufferedChannel(ctx, 1)}
+	if err := errors.Join(workflow.SetQueryHandler(ctx, QueryProgress, s.progress), s.answer(ctx)); err != nil {
 		return err
 	}
 	stopCollecting := s.collect(ctx)
@@ -41,11 +41,22 @@ func SweepWorkflow(ctx workflow.Context, in SweepInput) error {
 			return err
 		}
 		// A changed file may have come while the last words were written.
-		if !workflow.GetSignalChannel(ctx, SignalExtended).ReceiveAsync(nil) {
+		if err := settled(ctx); err != nil {
+			return err
+		}
+		if !workflow.GetSignalChannel(ctx, SignalExtended).ReceiveAsync(nil) && !s.again {
 			return nil
 		}
 	}
+	if err := settled(ctx); err != nil {
+		return err
+	}
 	return workflow.NewContinueAsNewError(ctx, SweepWorkflow, s.in)
+}
+
+// settled waits until every update is answered: an answer that has begun is owed.
+func settled(ctx workflow.Context) error {
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 }
 
 // sweepRun is one run of a sweep's workflow.
@@ -54,7 +65,9 @@ type sweepRun struct {
 	queue    []sweep.Candidate // fetched and not started
 	running  []sweep.Candidate
 	ended    workflow.Channel // of endedTrial
-	marked   string           // state that the record has been told
+	changed  workflow.Channel // an update wants to be looked at
+	again    bool             // an update has made trials pending since the record was last asked
+	marked   Mark             // what the record has been told
 	drained  bool             // the record had nothing more when last asked
 	more     bool             // but might have when a trial has ended
 	draining bool             // history is long: start nothing, then continue as new
@@ -62,7 +75,10 @@ type sweepRun struct {
 
 type endedTrial struct {
 	sweep.Candidate
-	final bool // the record has its final state; otherwise this workflow must not start it again
+	final     bool // the record has its final state; otherwise this workflow must not start it again
+	completed bool
+	failure   sweep.Failure // "" if it was completed, or ended by a request
+	reason    string
 }
 
 // run starts trials and waits for them until none is left, and reports whether
@@ -71,10 +87,16 @@ func (s *sweepRun) run(ctx workflow.Context) (cancelled bool, err error) {
 	sel := workflow.NewSelector(ctx)
 	s.listen(ctx, sel)
 	sel.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { cancelled = true })
+	if s.in.RetryFailed {
+		s.in.RetryFailed = false
+		if _, err := s.retryFailed(ctx); err != nil && ctx.Err() == nil {
+			return false, err
+		}
+	}
 	for {
 		s.draining = s.draining || workflow.GetInfo(ctx).GetCurrentHistoryLength() > historyLimit
 		if !cancelled {
-			if err := errors.Join(s.mark(ctx), s.fill(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(s.protect(ctx), s.mark(ctx), s.fill(ctx)); err != nil && ctx.Err() == nil {
 				return false, err
 			}
 			cancelled = ctx.Err() != nil
@@ -111,9 +133,10 @@ func (s *sweepRun) listen(ctx workflow.Context, sel workflow.Selector) {
 		})
 	}
 	on(SignalPause, func() { s.in.Paused = true })
-	on(SignalResume, func() { s.in.Paused, s.in.Stopping = false, false })
+	on(SignalResume, s.resumed)
 	on(SignalStop, func() { s.in.Stopping = true })
 	on(SignalExtended, func() { s.drained, s.queue = false, nil }) // what was fetched may be asked for no more
+	sel.AddReceive(s.changed, func(ch workflow.ReceiveChannel, _ bool) { ch.Receive(ctx, nil) })
 	sel.AddReceive(s.ended, func(ch workflow.ReceiveChannel, _ bool) {
 		var e endedTrial
 		ch.Receive(ctx, &e)
@@ -126,8 +149,12 @@ func (s *sweepRun) forget(e endedTrial) {
 	s.running = slices.DeleteFunc(s.running, func(c sweep.Candidate) bool { return c.Trial == e.Trial })
 	s.in.Ended++
 	s.drained = s.drained && !s.more
+	s.in.Streak.follow(e)
 	if !e.final {
 		s.in.Skip = append(s.in.Skip, e.Trial)
+	}
+	if e.failure == budgetType { // the others, in the order of the grid, would be refused like it
+		s.in.Stopping, s.in.Cause, s.in.Reason = true, sweep.CauseBudget, e.reason
 	}
 }
 
@@ -140,12 +167,13 @@ func (s *sweepRun) mark(ctx workflow.Context) error {
 	case s.in.Paused:
 		state = "paused"
 	}
-	if state == s.marked {
+	mark := Mark{State: state, Cause: s.in.Cause, Reason: s.in.Reason}
+	if mark == s.marked {
 		return nil
 	}
-	s.marked = state
+	s.marked = mark
 	var r *RecordActivities
-	return workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Mark, s.in.Sweep, state).Get(ctx, nil)
+	return workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Mark, s.in.Sweep, mark).Get(ctx, nil)
 }
 
 // fill starts trials until the window is full or nothing is left.
@@ -178,7 +206,7 @@ func (s *sweepRun) fetch(ctx workflow.Context) error {
 	var b Batch
 	want := Want{Sweep: s.in.Sweep, Limit: max(2*s.in.Parallel, 50), Free: s.in.Parallel - len(s.running), Skip: skip}
 	err := workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Next, want).Get(ctx, &b)
-	s.queue, s.more, s.drained = b.Trials, b.More, len(b.Trials) == 0
+	s.queue, s.more, s.drained, s.again = b.Trials, b.More, len(b.Trials) == 0, false
 	return err
 }
 
@@ -202,7 +230,12 @@ func (s *sweepRun) trial(ctx workflow.Context, c sweep.Candidate) endedTrial {
 		if temporal.IsWorkflowExecutionAlreadyStartedError(err) && workflow.Sleep(ctx, 5*time.Second) == nil {
 			continue
 		}
-		return endedTrial{c, err == nil || failureType(err) != ""}
+		e := endedTrial{Candidate: c, completed: err == nil}
+		if err != nil && !temporal.IsCanceledError(err) {
+			e.failure, e.reason = sweep.Failure(failureType(err)), reason(err)
+		}
+		e.final = err == nil || e.failure != "" && e.failure != budgetType
+		return e
 	}
 }
 
@@ -232,7 +265,9 @@ func (s *sweepRun) finish(ctx workflow.Context, cancelled bool) error {
 }
 
 func (s *sweepRun) progress() (Progress, error) {
-	return Progress{Running: s.running, Ended: s.in.Ended, Paused: s.in.Paused, Stopping: s.in.Stopping}, nil
+	return Progress{
+		Running: s.running, Ended: s.in.Ended, Paused: s.in.Paused, Stopping: s.in.Stopping, Reason: s.in.Reason, Parallel: s.in.Parallel,
+	}, nil
 }
 
 // details is what the Temporal UI shows at the head of the sweep's page.
@@ -244,6 +279,9 @@ func (s *sweepRun) details() string {
 		b.WriteString(", stopping")
 	case s.in.Paused:
 		b.WriteString(", paused")
+	}
+	if s.in.Reason != "" {
+		b.WriteString("\n\n" + s.in.Reason)
 	}
 	b.WriteString("\n\n| running trial | |\n|---|---|\n")
 	for _, c := range s.running[:min(len(s.running), 50)] {

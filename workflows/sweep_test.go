@@ -28,7 +28,9 @@ type ledger struct {
 	endings  []sweep.Ending
 	readings []sweep.Reading
 	marks    []string
-	finished []bool // was it interrupted?
+	causes   []string
+	denied   map[sweep.TrialID]string // why the budget has no room for it
+	finished []bool                   // was it interrupted?
 	records  int
 	spool    spool.Folder
 	beats    func() error // what the server answers to heartbeats; nil is nothing
@@ -73,6 +75,9 @@ func (l *ledger) Begin(_ context.Context, _ sweep.SweepID, id sweep.TrialID) (sw
 		return sweep.Claim{}, sweep.ErrNotFound
 	} else if s == sweep.Completed || s == sweep.Failed {
 		return sweep.Claim{State: s}, nil
+	}
+	if why := l.denied[id]; why != "" {
+		return sweep.Claim{State: sweep.Pending, Denied: why}, nil
 	}
 	if l.busy[id] > 0 {
 		l.busy[id]--
@@ -155,6 +160,24 @@ func (l *ledger) Final(_ context.Context, trial sweep.TrialID) (bool, error) {
 func (l *ledger) MarkSweep(_ context.Context, _ sweep.SweepID, state string) error {
 	l.marks = append(l.marks, state)
 	return nil
+}
+
+func (l *ledger) ExplainSweep(_ context.Context, _ sweep.SweepID, cause, reason string) error {
+	l.causes = append(l.causes, cause+": "+reason)
+	return nil
+}
+
+func (l *ledger) Retry(context.Context, sweep.SweepID) (n int, _ error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, state := range l.state {
+		if state == sweep.Failed {
+			l.state[id] = sweep.Pending
+			l.failures[id] = 0
+			n++
+		}
+	}
+	return n, nil
 }
 
 func (l *ledger) FinishSweep(_ context.Context, _ sweep.SweepID, interrupted bool) error {

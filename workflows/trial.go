@@ -36,6 +36,9 @@ func TrialWorkflow(ctx workflow.Context, in TrialInput) error {
 		case sweep.Stopped:
 			return nil // its sweep does not ask for it any more
 		}
+		if claim.Denied != "" {
+			return temporal.NewNonRetryableApplicationError(claim.Denied, budgetType, nil)
+		}
 		again, err := t.attempt(ctx, claim)
 		if err != nil || !again {
 			return err
@@ -50,17 +53,22 @@ type trialRun struct {
 	accuracy float64
 }
 
-// begin claims the trial's next attempt, and waits while another sweep is at
-// the same trial: its outcome will serve both.
+// begin claims the trial's next attempt. It waits while another sweep is at the
+// same trial, whose outcome will serve both, and while the privacy budget has
+// room only if others do not need what they have reserved.
 func (t *trialRun) begin(ctx workflow.Context) (sweep.Claim, error) {
 	var r *RecordActivities
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		var claim sweep.Claim
 		err := workflow.ExecuteActivity(recordContext(ctx, t.in.ResultsQueue), r.Begin, t.in.Sweep, t.in.Candidate.Trial).Get(ctx, &claim)
-		if err != nil || claim.Busy == "" {
+		if err != nil || claim.Busy == "" && claim.Wait == "" {
 			return claim, err
 		}
-		workflow.SetCurrentDetails(ctx, fmt.Sprintf("waiting for sweep %s, which is running this very trial", claim.Busy))
+		why := "waiting for what others have reserved: " + claim.Wait
+		if claim.Busy != "" {
+			why = fmt.Sprintf("waiting for sweep %s, which is running this very trial; once nothing runs that sweep any more, this one takes the trial over", claim.Busy)
+		}
+		workflow.SetCurrentDetails(ctx, why)
 		if err := workflow.Sleep(ctx, wait); err != nil {
 			return claim, err
 		}
@@ -92,7 +100,7 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 	if kind == sweep.Cancelled && ctx.Err() == nil {
 		kind = sweep.Lost // ended together with another sweep of the same process
 	}
-	end := sweep.Ending{Failure: kind, Reason: reason(cause), Next: sweep.Pending}
+	end := sweep.Ending{Failure: kind, Reason: reason(cause), Next: sweep.Pending, Dead: failureType(cause) == workerLostType}
 	wait := time.Second
 	switch kind {
 	case sweep.Cancelled:

@@ -16,6 +16,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
+	"sweep"
 	"sweep/results"
 	"sweep/workflows"
 	"sweep/workflows/devserver"
@@ -42,6 +43,7 @@ type host struct {
 	trains    bool
 	serverPID int // of the process that runs the embedded server
 
+	devices *workflows.Devices // that this process trains on, if it trains
 	closers []func() error
 }
 
@@ -50,6 +52,7 @@ type role struct {
 	record  bool // serve the results file
 	train   bool
 	atOnce  int           // trials at a time; 0 is as many as GPUs have room for, or one for each core
+	fixed   bool          // never more than atOnce: the command line says so
 	gpus    []string      // as CUDA_VISIBLE_DEVICES names them
 	cpus    int           // cores to use; 0 is all
 	queues  []string      // task queues of the trials
@@ -165,6 +168,13 @@ func (h *host) dial(ctx context.Context, o client.Options, r role) (err error) {
 
 // work starts the workers of the role.
 func (h *host) work(ctx context.Context, r role) error {
+	if r.train {
+		atOnce, threads := shares(r)
+		if len(r.gpus) > 0 {
+			atOnce = r.atOnce // a device says itself how many it has room for
+		}
+		h.devices = workflows.NewDevices(r.gpus, atOnce, threads)
+	}
 	if r.record {
 		if err := h.serveRecord(ctx, r); err != nil {
 			return err
@@ -213,6 +223,15 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 	}
 	h.closers = append(h.closers, store.Close)
 	activities := &workflows.RecordActivities{Results: record{store}, Spool: h.spool(), EnterFile: enterer(store), Suggest: suggester(store)}
+	activities.Runs = func(ctx context.Context, id sweep.SweepID) (bool, error) { return workflows.Running(ctx, h.client, id) }
+	if h.devices != nil {
+		activities.Room = func(trials int) int {
+			if r.fixed {
+				trials = 0
+			}
+			return h.devices.Grow(trials)
+		}
+	}
 	if err := activities.Tidy(ctx); err != nil {
 		return err
 	}
@@ -220,12 +239,8 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 }
 
 func (h *host) trainWorkers(r role) ([]worker.Worker, error) {
-	atOnce, threads := shares(r)
-	if len(r.gpus) > 0 {
-		atOnce = r.atOnce // a device says itself how many it has room for
-	}
 	return workflows.NewTrainWorkers(h.client, r.queues, &workflows.TrainActivities{
-		Launch: launch, Devices: workflows.NewDevices(r.gpus, atOnce, threads),
+		Launch: launch, Devices: h.devices,
 		DataDir: h.data, Worker: devserver.Identity("train"),
 		Finish: finishFor(r.grace), Hurry: r.hurry,
 	}, drainGrace)

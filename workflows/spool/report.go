@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"sweep"
 	"sweep/trainerplugin"
@@ -87,6 +88,18 @@ func (r *Report) write(l line) error {
 	}
 	_, err = r.file.Write(append(text, '\n'))
 	return err
+}
+
+// LastReport is when the attempt last reported; the zero time if it never did.
+func (f Folder) LastReport(ref sweep.AttemptRef) (time.Time, error) {
+	info, err := os.Stat(f.report(ref))
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }
 
 // Close makes the report durable and closes it.

@@ -1,0 +1,73 @@
+package workflows
+
+import (
+	"fmt"
+	"regexp"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sweep"
+)
+
+// sameFailures is how many trials may fail in one way, one after another and
+// before any has been completed, until a sweep is paused: a missing library
+// or a data set that is not there should not cost hundreds of trials.
+const sameFailures = 3
+
+// A Streak is trials that failed one after another in one way.
+type Streak struct {
+	Failure sweep.Failure
+	Reason  string // the last one's
+	Trials  int
+	Over    bool // a trial was completed, so the set-up as such is sound
+}
+
+// numbers are what may differ between failures that are the same.
+var numbers = regexp.MustCompile(`[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?|0x[0-9a-f]+`)
+
+// follow takes an ended trial into account. A trial that diverged says something
+// of its hyper-parameters, and nothing of the set-up.
+func (s *Streak) follow(e endedTrial) {
+	switch e.failure {
+	case "":
+		s.Over = s.Over || e.completed
+		return
+	case sweep.Diverged, sweep.Cancelled, budgetType, sweep.Failure(sweep.Failed):
+		return
+	}
+	if e.failure != s.Failure || numbers.ReplaceAllString(e.reason, "#") != numbers.ReplaceAllString(s.Reason, "#") {
+		s.Trials = 0
+	}
+	s.Failure, s.Reason = e.failure, e.reason
+	s.Trials++
+}
+
+func (s Streak) tripped() bool { return !s.Over && s.Trials >= sameFailures }
+
+// protect pauses the sweep if its first trials all fail in one way and others are
+// left to fail like them.
+func (s *sweepRun) protect(ctx workflow.Context) error {
+	if !s.in.Streak.tripped() || s.in.Paused || s.in.Stopping {
+		return nil
+	}
+	if len(s.queue) == 0 && !s.drained {
+		if err := s.fetch(ctx); err != nil {
+			return err
+		}
+	}
+	if len(s.queue) == 0 {
+		return nil
+	}
+	k := s.in.Streak
+	s.in.Paused, s.in.Cause = true, sweep.CauseFailures
+	s.in.Reason = fmt.Sprintf("the first %d trials failed in the same way (%s): %s", k.Trials, k.Failure, k.Reason)
+	return nil
+}
+
+// resumed forgets why the sweep was paused. Should the next trials fail in one way
+// again, it is paused again.
+func (s *sweepRun) resumed() {
+	s.in.Paused, s.in.Stopping = false, false
+	s.in.Cause, s.in.Reason = "", ""
+	s.in.Streak = Streak{Over: s.in.Streak.Over}
+}
