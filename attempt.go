@@ -20,6 +20,7 @@ type Claim struct {
 	Attempt  int     // the attempt's number, where State is Running
 	Params   Params  // what to run
 	Busy     SweepID // another sweep that is running this very trial; "" if none. State is then Pending
+	Stream   string  // the noise stream that the attempt must go on with, since the privacy budget has no room for fresh noise; "" if any will do
 	Denied   string  // why the privacy budget has no room for it; "" if it has. State is then Pending
 	Wait     string  // the same while only what others have reserved, and may not need, is in the way
 	Failures int     // earlier attempts of this sweep that ended through a fault of the trial's own

@@ -117,47 +117,65 @@ func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial
 		c.State = sweep.Pending
 		return c, err
 	}
-	refused, err := reserve(ctx, tx, rooms, key, last+1)
-	if err != nil {
+	if c.Checkpoints, err = whole(ctx, tx, key); err != nil {
+		return c, err
+	}
+	var refused *refusal
+	if c.Stream, refused, err = reserve(ctx, tx, rooms, key, last+1, c.Checkpoints); err != nil {
 		return c, err
 	}
 	if refused != nil {
 		return deny(ctx, tx, key, *refused)
 	}
 	c.State, c.Attempt = sweep.Running, last+1
-	if c.Checkpoints, err = whole(ctx, tx, key); err != nil {
-		return c, err
-	}
 	if c.Failures, err = failures(ctx, tx, key, sweepKey, forgiven); err != nil {
 		return c, err
 	}
-	if err := claim(ctx, tx, key, sweepKey, c.Attempt); err != nil {
+	if err := claim(ctx, tx, key, sweepKey, c.Attempt, c.Stream); err != nil {
 		return c, err
 	}
 	return c, settle(ctx, tx, key)
 }
 
 // reserve says why the budget has no room for one more attempt at the trial, nil
-// if it has.
-func reserve(ctx context.Context, tx *sql.Tx, rooms rooms, trial int64, number int) (*refusal, error) {
+// if it has. Where there is room for going on from a checkpoint but none for
+// starting over with fresh noise, stream is the noise that the attempt must go
+// on with.
+func reserve(ctx context.Context, tx *sql.Tx, rooms rooms, trial int64, number int, from []sweep.CheckpointRef) (stream string, r *refusal, err error) {
 	e, err := readEntry(ctx, tx, trial)
 	if err != nil || e.sealed {
-		return nil, err
+		return "", nil, err
 	}
 	account, err := accountOf(ctx, tx, e.data)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if err := release(ctx, tx); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	e.attempts = append(e.attempts, streamed{number: number, alive: true})
-	spent, holds := e.charged()
-	more := spent + sumOf(holds) - e.spent - e.held
-	if more <= 0 {
-		return nil, nil // it has reserved them before
+	had := e.attempts
+	admit := func(stream string) (*refusal, error) {
+		e.attempts = append(had[:len(had):len(had)], streamed{number: number, stream: stream, alive: true})
+		spent, holds := e.charged()
+		more := spent + sumOf(holds) - e.spent - e.held
+		if more <= 0 {
+			return nil, nil // it has reserved them before
+		}
+		return rooms.admit(ctx, tx, account, e.data, e.step, more)
 	}
-	return rooms.admit(ctx, tx, account, e.data, e.step, more)
+	r, err = admit("")
+	if err != nil || r == nil || len(from) == 0 {
+		return "", r, err
+	}
+	at := slices.IndexFunc(had, func(a streamed) bool { return a.number == from[0].Attempt })
+	if at < 0 || had[at].stream == "" {
+		return "", r, nil
+	}
+	again, err := admit(had[at].stream)
+	if err != nil || again != nil {
+		return "", r, err
+	}
+	return had[at].stream, nil, nil
 }
 
 // deny leaves the trial for later, and what its last attempt held as it is.
@@ -174,10 +192,10 @@ func deny(ctx context.Context, tx *sql.Tx, trial int64, r refusal) (sweep.Claim,
 	return c, settle(ctx, tx, trial)
 }
 
-func claim(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int) error {
+func claim(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int, stream string) error {
 	if _, err := tx.ExecContext(ctx, `
-		INSERT INTO attempts (trial, number, sweep, worker, started, last_step, reason, log_tail, report_bytes)
-		VALUES (?, ?, ?, '', ?, 0, '', '', 0)`, trial, number, sweepKey, now()); err != nil {
+		INSERT INTO attempts (trial, number, sweep, worker, started, last_step, noise_id, reason, log_tail, report_bytes)
+		VALUES (?, ?, ?, '', ?, 0, ?, '', '', 0)`, trial, number, sweepKey, now(), given(stream, stream != "")); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE trials SET state = 'running', attempt = ? WHERE key = ?`, number, trial)

@@ -25,6 +25,7 @@ type RunningTrial struct {
 	ID       sweep.TrialID `json:"id"`
 	Label    string        `json:"label"`
 	Attempt  int           `json:"attempt"`
+	Sweep    sweep.SweepID `json:"sweep"`  // on whose behalf; another sweep's attempt serves this one too
 	Worker   string        `json:"worker"` // "" until it has reported
 	Started  time.Time     `json:"started"`
 	Step     int           `json:"step"`               // of the last report
@@ -74,13 +75,14 @@ func (r *Reader) progress(ctx context.Context, id sweep.SweepID) (p Progress, er
 }
 
 const selectRunning = `
-	SELECT t.id, st.label, a.number, a.worker, a.started, a.last_step, t.steps, coalesce(st.target_epsilon, 0)
+	SELECT t.id, st.label, a.number, s.id, a.worker, a.started, a.last_step, t.steps, coalesce(st.target_epsilon, 0)
 	FROM sweep_trials st JOIN trials t ON t.key = st.trial JOIN attempts a ON a.trial = t.key AND a.number = t.attempt
+	JOIN sweeps s ON s.key = a.sweep
 	WHERE st.sweep = ? AND st.gone = 0 AND st.state = 'running' ORDER BY st.position`
 
 func scanRunning(rows *sql.Rows) (t RunningTrial, err error) {
 	var started string
-	err = rows.Scan(&t.ID, &t.Label, &t.Attempt, &t.Worker, &started, &t.Step, &t.Steps, &t.Epsilon)
+	err = rows.Scan(&t.ID, &t.Label, &t.Attempt, &t.Sweep, &t.Worker, &started, &t.Step, &t.Steps, &t.Epsilon)
 	t.Started = parseTime(started)
 	return t, err
 }

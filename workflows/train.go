@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -69,6 +70,7 @@ type TrainInput struct {
 	Ref      sweep.AttemptRef
 	Params   sweep.Params
 	From     []sweep.CheckpointRef // what to go on from, the best choice first
+	Stream   string                // the noise to go on with; "" if fresh noise will do
 	Spool    spool.Folder
 	Settings Settings
 }
@@ -153,6 +155,9 @@ func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(tra
 		return done, err
 	}
 	outcome, err := a.launch(ctx, in, devices, func(e trainerplugin.Event) error {
+		if s, ok := e.(trainerplugin.Started); ok && in.Stream != "" && s.NoiseID != in.Stream {
+			return fmt.Errorf("%w: its checkpoint is of no use, and the privacy budget has no room for starting over with fresh noise", trainerplugin.ErrRefused)
+		}
 		err := k.event(ctx, e)
 		watch(e)
 		return err

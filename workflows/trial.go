@@ -148,7 +148,7 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, c sweep.Cla
 	var w *TrainActivities
 	var done TrainDone
 	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{
-		Ref: ref, Params: c.Params, From: c.Checkpoints, Spool: t.in.Spool, Settings: t.in.Settings,
+		Ref: ref, Params: c.Params, From: c.Checkpoints, Stream: c.Stream, Spool: t.in.Spool, Settings: t.in.Settings,
 	}).Get(ctx, &done)
 	return done, err
 }

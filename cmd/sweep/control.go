@@ -17,8 +17,7 @@ import (
 )
 
 var (
-	pauseCommand = signalCommand("pause", "start no new trials; running ones go on", workflows.SignalPause, "paused: running trials go on, `sweep resume` starts new ones again")
-	stopCommand  = signalCommand("stop", "let running trials finish, then end", workflows.SignalStop, "stopping once the running trials have finished; `sweep cancel` does not wait for them")
+	stopCommand = signalCommand("stop", "let running trials finish, then end", workflows.SignalStop, "stopping once the running trials have finished; `sweep cancel` does not wait for them")
 )
 
 // signalCommand is a verb that tells a running sweep something.
@@ -53,7 +52,15 @@ var cancelCommand = &cli.Command{
 // withRunning connects to the server that runs the sweep named on the command
 // line and calls do.
 func withRunning(c *cli.Context, do func(context.Context, *host, sweep.SweepID) error) error {
-	p, info, err := placeAndSweep(c)
+	if c.NArg() > 1 {
+		return tooMany(c)
+	}
+	return withRunningNamed(c, c.Args().First(), do)
+}
+
+// withRunningNamed is withRunning of the sweep of that name, or of the newest.
+func withRunningNamed(c *cli.Context, name string, do func(context.Context, *host, sweep.SweepID) error) error {
+	p, info, err := placeAndSweepNamed(c, name)
 	if err != nil {
 		return err
 	}
@@ -79,6 +86,13 @@ func joinHost(ctx context.Context, p place) (*host, error) {
 // placeAndSweep is where the command's files are, and the sweep that the command
 // line names, or the newest.
 func placeAndSweep(c *cli.Context) (place, results.SweepInfo, error) {
+	if c.NArg() > 1 {
+		return place{}, results.SweepInfo{}, tooMany(c)
+	}
+	return placeAndSweepNamed(c, c.Args().First())
+}
+
+func placeAndSweepNamed(c *cli.Context, name string) (place, results.SweepInfo, error) {
 	p, err := placeOf(c)
 	if err != nil {
 		return p, results.SweepInfo{}, err
@@ -88,31 +102,39 @@ func placeAndSweep(c *cli.Context) (place, results.SweepInfo, error) {
 		return p, results.SweepInfo{}, err
 	}
 	defer r.Close()
-	info, err := findSweep(c, r)
+	info, err := sweepNamed(c.Context, r, name)
 	return p, info, err
 }
 
 // findSweep is the sweep that the command line names, or the newest of the record.
 func findSweep(c *cli.Context, r *results.Reader) (results.SweepInfo, error) {
-	switch c.NArg() {
-	case 0:
-		all, err := r.Sweeps(c.Context)
-		if err == nil && len(all) == 0 {
-			err = fmt.Errorf("any sweep: %w", sweep.ErrNotFound)
-		}
-		if err != nil {
-			return results.SweepInfo{}, err
-		}
-		return all[0], nil // newest first
-	case 1:
-		info, err := r.Sweep(c.Context, c.Args().First())
+	if c.NArg() > 1 {
+		return results.SweepInfo{}, tooMany(c)
+	}
+	return sweepNamed(c.Context, r, c.Args().First())
+}
+
+func tooMany(c *cli.Context) error {
+	return usagef("%s wants one sweep, and was given %d arguments", c.Command.Name, c.NArg())
+}
+
+// sweepNamed is the sweep of that name, or the newest if there is no name.
+func sweepNamed(ctx context.Context, r *results.Reader, name string) (results.SweepInfo, error) {
+	if name != "" {
+		info, err := r.Sweep(ctx, name)
 		if errors.Is(err, sweep.ErrNotFound) {
 			err = hinted{err, "`sweep list` names those in the results file"}
 		}
 		return info, err
-	default:
-		return results.SweepInfo{}, usagef("%s wants one sweep, and was given %d arguments", c.Command.Name, c.NArg())
 	}
+	all, err := r.Sweeps(ctx)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("any sweep: %w", sweep.ErrNotFound)
+	}
+	if err != nil {
+		return results.SweepInfo{}, err
+	}
+	return all[0], nil // newest first
 }
 
 var resumeCommand = &cli.Command{
@@ -121,18 +143,28 @@ var resumeCommand = &cli.Command{
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "run it in the background and return"},
 		classFlag, priorityFlag,
+		partlyFlag,
 	}, hostFlags...),
 	Action: func(c *cli.Context) error {
 		p, info, err := placeAndSweep(c)
 		if err != nil {
 			return err
 		}
-		s, err := search.Parse(info.File, []byte(info.Text))
+		s, err := fileOf(info)
 		if err != nil {
-			return fmt.Errorf("the file that sweep %s was started with: %w", info.ID, err)
+			return err
 		}
 		return runSweep(c, p, info.ID, s, info.File)
 	},
+}
+
+// fileOf is the newest file of the sweep.
+func fileOf(info results.SweepInfo) (*search.Sweep, error) {
+	s, err := search.Parse(info.File, []byte(info.Text))
+	if err != nil {
+		return nil, fmt.Errorf("the file that sweep %s was started with: %w", info.ID, err)
+	}
+	return s, nil
 }
 
 var waitCommand = &cli.Command{
@@ -174,7 +206,7 @@ func await(ctx context.Context, c *cli.Context, p place, id sweep.SweepID) error
 		case results.Completed, results.Failed, results.Stopped:
 			return nil
 		}
-		if err := d.update(ctx); err != nil {
+		if err := errors.Join(d.update(ctx), pausedItself(ctx, r, id)); err != nil {
 			return err
 		}
 		if _, err := devserver.Running(p.state); errors.Is(err, devserver.ErrNotRunning) && !configured() {

@@ -20,6 +20,7 @@ const (
 	exitUsage       = 2
 	exitInterrupted = 3
 	exitFailed      = 4
+	exitBudget      = 5
 	exitNotFound    = 6
 )
 

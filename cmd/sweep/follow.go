@@ -35,6 +35,9 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 	if err := tryCheckpoints(c.Context, p.checkpoints); err != nil {
 		return err
 	}
+	if err := affordable(c.Context, c, p, s, trialRecords(s, nil)); err != nil {
+		return err
+	}
 	if err := override(c, s); err != nil {
 		return err
 	}
@@ -51,6 +54,7 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 	}
 	defer closeLog()
 	talk := c.App.ErrWriter
+	r.retry = c.Command.Name == "retry"
 	r.record, r.train, r.logger = true, !configured(), log
 	r.trouble = func(what string) { fmt.Fprintf(talk, "sweep: temporal server: %s\n", what) }
 	if r.atOnce == 0 {
@@ -141,7 +145,7 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 			fmt.Fprintf(talk, "note      no worker serves this sweep's queue; %s does\n", workerCall(s.Run.Queue))
 		}
 	}
-	if err := workflows.Start(ctx, h.client, in); err != nil || c.Command.Name != "resume" {
+	if err := workflows.Start(ctx, h.client, in); err != nil || c.Command.Name != "resume" && c.Command.Name != "retry" {
 		return err
 	}
 	return workflows.Signal(ctx, h.client, id, workflows.SignalResume)
@@ -200,7 +204,7 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) erro
 			if h.serverGone() {
 				return errServerGone
 			}
-			if err := d.update(ctx); err != nil {
+			if err := errors.Join(d.update(ctx), pausedItself(ctx, r, id)); err != nil {
 				return err
 			}
 		case <-signals:
@@ -278,5 +282,10 @@ func verdict(ctx context.Context, p place, id sweep.SweepID) error {
 		return &exitError{exitFailed, hinted{fmt.Errorf("%d of %d trials failed", n.Failed, n.Trials), fmt.Sprintf("`sweep trials %s --state failed` says why", id)}}
 	}
 	left := n.Trials - n.Completed - n.Failed
+	if info.Cause == sweep.CauseBudget {
+		return &exitError{exitBudget, hinted{
+			fmt.Errorf("stopped with %d of %d trials left: %s", left, n.Trials, info.Reason),
+			fmt.Sprintf("`sweep budget show` says what was spent; with more room, `sweep resume %s` goes on", id)}}
+	}
 	return &exitError{exitInterrupted, hinted{fmt.Errorf("stopped with %d of %d trials left", left, n.Trials), fmt.Sprintf("`sweep resume %s` goes on", id)}}
 }

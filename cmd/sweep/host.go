@@ -52,6 +52,7 @@ type role struct {
 	record  bool // serve the results file
 	train   bool
 	atOnce  int           // trials at a time; 0 is as many as GPUs have room for, or one for each core
+	retry   bool          // of the sweep's failed trials, first
 	fixed   bool          // never more than atOnce: the command line says so
 	gpus    []string      // as CUDA_VISIBLE_DEVICES names them
 	cpus    int           // cores to use; 0 is all

@@ -31,6 +31,7 @@ and stops; twice ends them at once.`,
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "start it in the background and return"},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "extend a sweep without asking"},
 		classFlag, priorityFlag,
+		partlyFlag,
 	}, hostFlags...),
 	Action: func(c *cli.Context) error {
 		s, err := readSweepFile(c)
@@ -155,6 +156,7 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 			Checkpoints: h.checkpoints,
 		},
 	}
+	in.RetryFailed = r.retry
 	if s.Trainer != nil {
 		in.Settings.Trainer = workflows.Trainer{Command: s.Trainer.Command, SHA256: s.Trainer.SHA256}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sweep"
 	"sweep/results"
 	"sweep/workflows/devserver"
 )
@@ -57,7 +58,7 @@ func printStatus(c *cli.Context, p place, info results.SweepInfo, progress resul
 		if t.Accuracy != nil {
 			accuracy = round2(100 * *t.Accuracy)
 		}
-		l.rows = append(l.rows, []any{string(t.ID), t.Step, t.Steps, accuracy, time.Since(t.Started).Round(time.Second).String(), t.Attempt, t.Label})
+		l.rows = append(l.rows, []any{string(t.ID), t.Step, t.Steps, accuracy, time.Since(t.Started).Round(time.Second).String(), t.Attempt, label(t, info.ID)})
 	}
 	if c.String("output") != "table" {
 		return l.print(c)
@@ -80,6 +81,14 @@ func printStatus(c *cli.Context, p place, info results.SweepInfo, progress resul
 	return l.print(c)
 }
 
+// label says what varies, and whose attempt it is if not the sweep's own.
+func label(t results.RunningTrial, of sweep.SweepID) string {
+	if t.Sweep != of {
+		return fmt.Sprintf("%s (run by sweep %s, whose result will count)", t.Label, t.Sweep)
+	}
+	return t.Label
+}
+
 // runningJSON is the trials that run, each with its state.
 func runningJSON(p results.Progress) []map[string]any {
 	all := []map[string]any{}
@@ -91,16 +100,17 @@ func runningJSON(p results.Progress) []map[string]any {
 
 // because says why a sweep is in its state, if that is not plain.
 func because(info results.SweepInfo, served bool) string {
+	why := ""
+	if info.Reason != "" {
+		why = ": " + info.Reason
+	}
 	switch info.State {
 	case results.Created, results.Running, results.Paused, results.Stopping:
 		if !served {
-			return fmt.Sprintf(", but no process runs it: `sweep resume %s` goes on", info.ID)
+			why += fmt.Sprintf(", but no process runs it: `sweep resume %s` goes on", info.ID)
 		}
 	}
-	if info.Reason != "" {
-		return ": " + info.Reason
-	}
-	return ""
+	return why
 }
 
 // etaOf is about how long the rest of a sweep will take, 0 if there is nothing
