@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sweep"
@@ -156,6 +157,7 @@ func (a *Account) read(ctx context.Context, q queryer, delta float64) (err error
 	if err != nil {
 		return err
 	}
+	a.Fingerprints = slices.Concat([]Fingerprint{}, a.Fingerprints) // in JSON a list, also where there is none
 	a.Delta = delta
 	b, err := standingBudget(ctx, q, a.key)
 	if err != nil {

@@ -22,8 +22,9 @@ type Streak struct {
 	Over    bool // a trial was completed, so the set-up as such is sound
 }
 
-// numbers are what may differ between failures that are the same.
-var numbers = regexp.MustCompile(`[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?|0x[0-9a-f]+`)
+// particulars are what may differ between failures that are the same: numbers,
+// and the names of trials.
+var particulars = regexp.MustCompile(`[0-9a-f]{8,}|0x[0-9a-f]+|[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?`)
 
 // follow takes an ended trial into account. A trial that diverged says something
 // of its hyper-parameters, and nothing of the set-up.
@@ -35,7 +36,7 @@ func (s *Streak) follow(e endedTrial) {
 	case sweep.Diverged, sweep.Cancelled, budgetType, sweep.Failure(sweep.Failed):
 		return
 	}
-	if e.failure != s.Failure || numbers.ReplaceAllString(e.reason, "#") != numbers.ReplaceAllString(s.Reason, "#") {
+	if e.failure != s.Failure || particulars.ReplaceAllString(e.reason, "#") != particulars.ReplaceAllString(s.Reason, "#") {
 		s.Trials = 0
 	}
 	s.Failure, s.Reason = e.failure, e.reason

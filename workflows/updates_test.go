@@ -90,7 +90,7 @@ func TestSameFailuresPauseTheSweep(t *testing.T) {
 	broken := true
 	env := suite(t, l, func(_ context.Context, j trainerplugin.Job) error {
 		if broken {
-			return fmt.Errorf("%w: no library number %s on this machine", trainerplugin.ErrRefused, j.Trial)
+			return fmt.Errorf("%w: check %s: library %x is not on this machine", trainerplugin.ErrRefused, j.Trial, sweep.Digest("t", j.Trial)[:20])
 		}
 		return nil
 	})

@@ -188,7 +188,7 @@ func affordable(ctx context.Context, c *cli.Context, p place, s *search.Sweep, t
 		return err
 	}
 	if c.Bool("partly") && a.Prefix > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "the privacy budget of %s has room for the first %d of %d trials; those are run\n", a.Data, a.Prefix, a.Trials)
+		fmt.Fprintf(c.App.ErrWriter, "the privacy budget of %s has room for %d of %d trials, in the order of the grid; no more are run\n", a.Data, a.Prefix, a.Trials)
 		return nil
 	}
 	return &exitError{exitBudget, hinted{refused(a), wouldFit(a, s)}}
@@ -203,7 +203,7 @@ func refused(a results.Affordance) error {
 func wouldFit(a results.Affordance, s *search.Sweep) string {
 	var ways []string
 	if a.Prefix > 0 {
-		ways = append(ways, fmt.Sprintf("the first %d trials fit (--partly runs them)", a.Prefix))
+		ways = append(ways, fmt.Sprintf("the first %d of the %d trials fit (--partly runs as many)", a.Prefix, a.Trials))
 	}
 	if a.Noise > 0 {
 		how := fmt.Sprintf("sigma %.4g in place of %.4g for the first trial", a.Example.Noise*a.Noise, a.Example.Noise)

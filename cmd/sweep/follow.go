@@ -148,7 +148,16 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 	if err := workflows.Start(ctx, h.client, in); err != nil || c.Command.Name != "resume" && c.Command.Name != "retry" {
 		return err
 	}
-	return workflows.Signal(ctx, h.client, id, workflows.SignalResume)
+	if r.retry { // a workflow that was there already has not read its input
+		if _, err := workflows.Update(ctx, h.client, id, workflows.UpdateRetry); err != nil && !errors.Is(err, workflows.ErrNotRunning) {
+			return err
+		}
+	}
+	err = workflows.Signal(ctx, h.client, id, workflows.SignalResume)
+	if r.retry && errors.Is(err, workflows.ErrNotRunning) {
+		return nil // it is through with them
+	}
+	return err
 }
 
 // workerCall is the command that serves a class of workers.
