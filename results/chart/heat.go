@@ -35,7 +35,7 @@ func heatColour(share float64) (hex, ink string) {
 		c[k] = viridis[i][k] + t*(viridis[i+1][k]-viridis[i][k])
 	}
 	ink = "pale"
-	if 0.299*c[0]+0.587*c[1]+0.114*c[2] > 135 {
+	if 0.299*c[0]+0.587*c[1]+0.114*c[2] > 118 {
 		ink = "dark"
 	}
 	return fmt.Sprintf("#%02x%02x%02x", int(c[0]), int(c[1]), int(c[2])), ink
@@ -45,7 +45,7 @@ func heatColour(share float64) (hex, ink string) {
 func (h Heat) Draw() Drawing {
 	const left, top, right, bottom = 92.0, 14.0, 104.0, 52.0
 	columns, rows := float64(max(1, len(h.X))), float64(max(1, len(h.Y)))
-	cw, ch := min(110, max(18, 700/columns)), min(46, max(18, 420/rows))
+	cw, ch := min(150, max(18, 780/columns)), min(54, max(18, 440/rows))
 	d := Drawing{Width: left + cw*columns + right, Height: top + ch*rows + bottom, Title: h.Title}
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, c := range h.Cells {

@@ -67,13 +67,18 @@ func (s Scale) within(values []float64) (inside []float64) {
 	return inside
 }
 
-// apart says whether labels at the values would not run into one another.
+// apart says whether labels at the values would not run into one another, and
+// cover half of the axis.
 func (s Scale) apart(values []float64) bool {
-	if len(values) == 0 {
+	if len(values) == 0 || math.Abs(s.At(values[len(values)-1])-s.At(values[0])) < math.Abs(s.B-s.A)/2 {
 		return false
 	}
 	for i := 1; i < len(values); i++ {
-		if math.Abs(s.At(values[i])-s.At(values[i-1])) < 30 {
+		room := 18.0 // between two lines
+		if s.A < s.B {
+			room = (textWidth(Number(values[i]), 12)+textWidth(Number(values[i-1]), 12))/2 + 8
+		}
+		if math.Abs(s.At(values[i])-s.At(values[i-1])) < room {
 			return false
 		}
 	}
@@ -85,7 +90,7 @@ func (s Scale) apart(values []float64) bool {
 func (s Scale) round(n int) []float64 {
 	if s.Log && s.High/s.Low > 3 {
 		for _, multiples := range [][]float64{{1, 2, 5}, {1, 3}, {1}} {
-			if values := s.decades(multiples); len(values) <= 2*n && s.apart(values) {
+			if values := s.decades(multiples); len(values) >= 2 && len(values) <= 2*n && s.apart(values) {
 				return values
 			}
 		}

@@ -91,6 +91,7 @@ func (s *Site) route() {
 	}
 	s.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
 	s.mux.HandleFunc("GET /static/chart.css", chartCSS)
+	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, static, "icon.svg") })
 	for pattern, handler := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}":                        s.home,
 		"GET /sweep/{id}":                 s.overview,
