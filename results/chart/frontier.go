@@ -183,10 +183,12 @@ func (f Frontier) legend(d *Drawing, p frame) {
 	for _, e := range entries {
 		width = max(width, textWidth(e.words, 12.5))
 	}
+	left := p.x.B - width - 12
+	d.add(Mark{Shape: Rect, Class: "ground", Points: []Point{{left - 24, y - 18}, {p.x.B, p.y.A - 2}}})
 	for _, e := range entries {
-		e.mark.Points = []Point{{p.x.B - width - 14, y - 4}}
+		e.mark.Points = []Point{{left - 13, y - 4}}
 		d.add(e.mark)
-		d.text("label", Point{p.x.B - width, y}, Start, 12, e.words)
+		d.text("label", Point{left, y}, Start, 12, e.words)
 		y += 18
 	}
 }

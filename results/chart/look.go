@@ -68,7 +68,7 @@ var looks = map[string]look{
 	"running":  {fill: "accent", opacity: 0.8},
 	"failed":   {fill: "bad", opacity: 0.85},
 	"waiting":  {fill: "grid"},
-	"now":      {stroke: "warm", width: 1, dashed: true},
+	"ground":   {fill: "surface", opacity: 0.82},
 }
 
 func init() {

@@ -37,7 +37,7 @@ type browser struct {
 }
 
 // openBrowser starts Chromium, or skips the test where there is none.
-func openBrowser(t *testing.T) *browser {
+func openBrowser(t testing.TB) *browser {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a real browser takes seconds; run without -short")
@@ -88,7 +88,7 @@ func (b *browser) listen(event any) {
 	}
 }
 
-func (b *browser) run(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
+func (b *browser) run(t testing.TB, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(b.Context, patience)
 	defer cancel()
@@ -100,7 +100,7 @@ func (b *browser) run(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 
 // until waits for a condition in the page's own language, which may hold on the
 // page that a click leads to and not yet on this one.
-func (b *browser) until(t *testing.T, condition string) {
+func (b *browser) until(t testing.TB, condition string) {
 	t.Helper()
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -112,7 +112,7 @@ func (b *browser) until(t *testing.T, condition string) {
 	t.Fatalf("it never came to %s (%v); the page is\n%s", condition, err, b.eval(t, "document.body.innerText.slice(0, 2000)"))
 }
 
-func (b *browser) eval(t *testing.T, expression string) string {
+func (b *browser) eval(t testing.TB, expression string) string {
 	t.Helper()
 	s, err := chromedp.Run(b.Context, chromedp.Evaluate[string]("String("+expression+")"))
 	if err != nil {
@@ -122,7 +122,7 @@ func (b *browser) eval(t *testing.T, expression string) string {
 }
 
 // shot saves what is seen for a person to look at, where UI_SHOTS says so.
-func (b *browser) shot(t *testing.T, name string) {
+func (b *browser) shot(t testing.TB, name string) {
 	t.Helper()
 	dir := os.Getenv("UI_SHOTS")
 	if dir == "" {

@@ -17,8 +17,8 @@ import (
 // What exploring looks at: so many points, spread over the grid and with the best
 // among them, are enough to see a shape, and few enough to draw and to point at.
 const (
-	explored     = 700
-	forestPoints = 1500
+	explored     = 400
+	forestPoints = 800
 )
 
 // An exploreData is the page of charts over hyper-parameters.

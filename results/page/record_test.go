@@ -134,8 +134,13 @@ type served struct {
 
 func serve(t testing.TB, r *record, o Options) served {
 	t.Helper()
+	return serveReader(t, r.Reader, r.path, o)
+}
+
+func serveReader(t testing.TB, r *results.Reader, path string, o Options) served {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	o.Reader, o.Path, o.Version = r.Reader, r.path, "test"
+	o.Reader, o.Path, o.Version = r, path, "test"
 	site, err := New(t.Context(), o, server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
