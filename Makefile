@@ -1,4 +1,4 @@
-.PHONY: build test check race lint e2e bench bench-engine bench-privacy
+.PHONY: build test check race lint e2e bench bench-engine bench-privacy gpu-check
 
 build: ## the program, as ./bin/sweep
 	go build -o bin/sweep ./cmd/sweep
@@ -24,6 +24,10 @@ bench: ## benchmarks of the packages where speed is a promise
 
 bench-engine: ## our engine beside torch, Opacus and JAX from PyPI, interleaved
 	trainerplugin/bench/bench.sh
+
+gpu-check: ## what works on this machine's GPU, and how fast: a table, and gpu-check.json; docs/gpu.md
+	@if command -v go >/dev/null; then go build -o bin/gpu-check ./trainerplugin/xla/gpucheck; fi
+	bin/gpu-check -out gpu-check.json
 
 bench-privacy: build ## our accountants beside dp_accounting and Opacus from PyPI
 	privacy/bench/run bin/sweep

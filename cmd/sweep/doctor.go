@@ -18,6 +18,8 @@ import (
 	"sweep/results"
 	"sweep/trainerplugin/dataset"
 	"sweep/trainerplugin/kernel"
+	"sweep/trainerplugin/xla"
+	"sweep/trainerplugin/xla/pjrt"
 	"sweep/workflows"
 	"sweep/workflows/devserver"
 )
@@ -37,7 +39,7 @@ var doctorCommand = &cli.Command{
 		l := listing{headings: []string{"check", "", "finding", "remedy"}}
 		var found []finding
 		bad := 0
-		for _, check := range []func(context.Context, place) finding{checkCPU, checkMemory, checkDisk, checkRecord, checkTrainer, checkServer} {
+		for _, check := range []func(context.Context, place) finding{checkCPU, checkMemory, checkDisk, checkRecord, checkTrainer, checkGPU, checkServer} {
 			found = append(found, check(c.Context, p))
 		}
 		found = append(found, checkData(c.Context, p)...)
@@ -136,6 +138,27 @@ func checkTrainer(ctx context.Context, _ place) finding {
 		return finding{"built-in trainer", "bad", err.Error(), "is this binary complete, and may it start processes?"}
 	}
 	return finding{"built-in trainer", "ok", fmt.Sprintf("%s %s answers after %s", d.Name, d.Version, time.Since(began).Round(time.Millisecond)), ""}
+}
+
+// checkGPU says which PJRT plugin trials on a GPU would use. It loads it, which
+// touches no device: whether there is one is said by what the system has.
+func checkGPU(ctx context.Context, _ place) finding {
+	f := finding{Check: "gpu plugin", Verdict: "ok"}
+	p, problems, err := xla.OpenPlugin(ctx, "")
+	switch {
+	case errors.Is(err, pjrt.ErrNoPlugin) && len(visibleGPUs()) == 0 && os.Getenv(pjrt.PluginVariable) == "":
+		f.Finding = "none, and no GPU: trials are trained on the CPU"
+	case errors.Is(err, pjrt.ErrNoPlugin):
+		f.Verdict, f.Finding, f.Remedy = "note", err.Error(), `pip install "jax[cuda13]" or "jax[cuda12]", or name its library in `+pjrt.PluginVariable
+	case err != nil:
+		f.Verdict, f.Finding, f.Remedy = "bad", err.Error(), "reinstall the package that it is from, or name another in "+pjrt.PluginVariable
+	default:
+		f.Finding = fmt.Sprintf("%s, %s", p.Path, xla.Version(p))
+		for _, problem := range problems {
+			f.Verdict, f.Finding = "note", f.Finding+"; "+problem.Error()
+		}
+	}
+	return f
 }
 
 func checkServer(ctx context.Context, p place) finding {
