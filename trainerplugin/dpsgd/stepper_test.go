@@ -61,8 +61,13 @@ func (a *away) Step(ctx context.Context, u *Update) (StepSums, error) {
 		}
 	}
 	z := make([]float64, len(sum))
-	if u.NoiseStd > 0 {
-		newGenerator(u.Noise[:]).fillNoise(0, z)
+	if key := newSecret(a.params).key; u.NoiseStd > 0 && a.params.NoiseFrom == sweep.Seeded {
+		// A device's generator has a key of its own; here it is the loop's, so
+		// that the two can be compared.
+		if !slices.Equal(u.Noise[:], key(forDevice, u.Step)) {
+			return StepSums{}, errors.New("noise key is not the step's")
+		}
+		newGenerator(key(forNoise, u.Step)).fillNoise(0, z)
 	}
 	for j := range sum {
 		s.SumSquares += float64(sum[j]) * float64(sum[j])
