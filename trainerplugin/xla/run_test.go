@@ -3,7 +3,6 @@ package xla
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 	"testing"
 
 	"sweep/trainerplugin/xla/stablehlotest"
@@ -86,14 +85,5 @@ func (interpreter) run(t *testing.T, p *Program, args [][]byte) [][]byte {
 	for _, r := range results {
 		out = append(out, r.Bytes())
 	}
-	return out
-}
-
-func names(specs []Spec) []string {
-	var out []string
-	for _, s := range specs {
-		out = append(out, s.Name)
-	}
-	slices.Sort(out)
 	return out
 }
