@@ -11,7 +11,7 @@ func (p *Program) Run(args ...*Tensor) (results []*Tensor, err error) {
 	if len(args) != len(p.params) {
 		return nil, fmt.Errorf("%d arguments; @main takes %d", len(args), len(p.params))
 	}
-	var at *operation
+	at := &operation{name: "@main", line: 1}
 	defer func() {
 		if bad := recover(); bad != nil {
 			results, err = nil, fmt.Errorf("line %d: %s: %v", at.line, at.name, bad)
