@@ -33,3 +33,14 @@ func (r *Reader) Prices(ctx context.Context, id sweep.SweepID) ([]PriceRange, er
 	}
 	return all, nil
 }
+
+// DataOf are the names of the data sets that the sweep's trials use.
+func (r *Reader) DataOf(ctx context.Context, id sweep.SweepID) ([]string, error) {
+	names, err := gather(ctx, r.db, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, `
+		SELECT DISTINCT t.data FROM sweep_trials st JOIN trials t ON t.key = st.trial
+		WHERE st.sweep = (SELECT key FROM sweeps WHERE id = ?) AND st.repeat = 0 ORDER BY 1`, id)
+	if err != nil {
+		return nil, fmt.Errorf("data of sweep %s: %w", id, explain(err))
+	}
+	return names, nil
+}

@@ -55,10 +55,12 @@ func compared(trials []results.TrialRow) []comparedRow {
 		rows[at].Values[i] = value
 	}
 	for i, t := range trials {
-		add("state", i, string(t.State), false)
+		add("state", i, string(t.State), true)
 		if t.Outcome != nil {
 			add("accuracy, %", i, fmt.Sprintf("%.2f", 100*t.Outcome.Accuracy), true)
-			if first := trials[0].Outcome; i > 0 && first != nil {
+			if first := trials[0].Outcome; i == 0 {
+				add("difference to the first, points", i, "", true)
+			} else if first != nil {
 				add("difference to the first, points", i, fmt.Sprintf("%+.2f", 100*(t.Outcome.Accuracy-first.Accuracy)), true)
 			}
 			add("accuracy of the last weights, %", i, fmt.Sprintf("%.2f", 100*t.Outcome.LastAccuracy), true)

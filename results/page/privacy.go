@@ -12,6 +12,7 @@ type privacyData struct {
 	sweepFrame
 	Frontier results.Frontier
 	Prices   []results.PriceRange
+	Accounts []account
 }
 
 func (s *Site) privacy(w http.ResponseWriter, r *http.Request) error {
@@ -27,6 +28,9 @@ func (s *Site) privacy(w http.ResponseWriter, r *http.Request) error {
 		return s.Reader.Prices(ctx, f.Sweep.ID)
 	})
 	if err != nil {
+		return err
+	}
+	if data.Accounts, err = s.accountsOf(r.Context(), f.Sweep); err != nil {
 		return err
 	}
 	return s.render(w, http.StatusOK, "privacy.html", data)

@@ -94,6 +94,7 @@ func (s *Site) route() {
 	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, static, "icon.svg") })
 	for pattern, handler := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}":                        s.home,
+		"GET /ledger":                     s.ledger,
 		"GET /sweep/{id}":                 s.overview,
 		"GET /sweep/{id}/trials":          s.trials,
 		"GET /sweep/{id}/explore":         s.explore,

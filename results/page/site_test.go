@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sweep"
+	"sweep/results"
 	"sweep/results/resultstest"
 )
 
@@ -77,7 +78,7 @@ func TestEveryPageHasThePolicy(t *testing.T) {
 func allPages(r *record) []string {
 	base := "/sweep/" + string(r.id)
 	trial := string(r.all[0].Params.ID())
-	return []string{"/", base, base + "/trials", base + "/trials?where=accuracy+%3E+0.5&sort=-accuracy&state=completed", base + "/explore", base + "/explore?x=learning_rate&y=target_epsilon&by=best",
+	return []string{"/", "/ledger", base, base + "/trials", base + "/trials?where=accuracy+%3E+0.5&sort=-accuracy&state=completed", base + "/explore", base + "/explore?x=learning_rate&y=target_epsilon&by=best",
 		base + "/curves", base + "/curves?trial=" + trial, base + "/workers", base + "/compare?trial=" + trial + "&trial=" + string(r.all[5].Params.ID()), base + "/privacy",
 		"/trial/" + trial, "/trial/" + trial[:8], base + "/report.html"}
 }
@@ -244,6 +245,24 @@ func TestEvents(t *testing.T) {
 				t.Fatalf("the stream ended (%v) before it said %q: %s", err, want, seen.String())
 			}
 			seen.Write(buffer[:n])
+		}
+	}
+}
+
+func TestLedgerPage(t *testing.T) {
+	r := newRecord(t)
+	if err := r.SetBudget(t.Context(), "cifar10", results.Budget{Epsilon: 20, Delta: resultstest.Delta, Note: "the whole year"}); err != nil {
+		t.Fatal(err)
+	}
+	r.complete(t, 0, 0.5)
+	r.begin(t, 1)
+	s := serve(t, r, Options{})
+	for _, path := range []string{"/ledger", s.sweepPath(r, "privacy")} {
+		_, body := s.get(t, path)
+		for _, want := range []string{"cifar10", "the whole year", "<dt>budget</dt><dd>20</dd>", "<dt>trials begun</dt><dd>2</dd>", "steps reserved", `class="c-done"`} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s does not say %q", path, want)
+			}
 		}
 	}
 }
