@@ -133,10 +133,10 @@ func scanPoint(rows *sql.Rows) (p Point, err error) {
 // a twelfth of e in epsilon and a 120th in accuracy, the best.
 const selectDots = `
 	SELECT d.epsilon, d.top, t.id, st.label, d.points FROM (
-		SELECT sweep, coalesce(epsilon, target_epsilon) AS epsilon, max(accuracy) AS top, trial, count(*) AS points
-		FROM points WHERE sweep = ? AND coalesce(epsilon, target_epsilon) IS NOT NULL
-		GROUP BY CASE WHEN coalesce(epsilon, target_epsilon) BETWEEN 1e-300 AND 1e300 THEN CAST(12 * ln(coalesce(epsilon, target_epsilon)) AS INTEGER) END,
-			CAST(120 * accuracy AS INTEGER)
+		SELECT sweep, epsilon, max(top) AS top, trial, sum(points) AS points FROM (
+			SELECT sweep, coalesce(epsilon, target_epsilon) AS epsilon, CAST(120 * accuracy AS INTEGER) AS level, max(accuracy) AS top, trial, count(*) AS points
+			FROM points WHERE sweep = ? AND coalesce(epsilon, target_epsilon) IS NOT NULL GROUP BY 2, 3
+		) GROUP BY CASE WHEN epsilon BETWEEN 1e-300 AND 1e300 THEN CAST(12 * ln(epsilon) AS INTEGER) END, level
 	) d JOIN trials t ON t.key = d.trial JOIN sweep_trials st ON st.sweep = d.sweep AND st.trial = d.trial`
 
 func scanDot(rows *sql.Rows) (d Dot, err error) {
