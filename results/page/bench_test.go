@@ -76,6 +76,11 @@ func BenchmarkLarge(b *testing.B) {
 		b.ReportMetric(total/float64(b.N), "first-paint-ms")
 		b.ReportMetric(peakMemory(b), "peak-MB")
 		tab.shot(b, "large")
+		s := openSite(b, path)
+		for _, page := range []string{"explore", "workers", "curves", "trials"} {
+			tab.run(b, chromedp.Navigate(s.URL()), chromedp.WaitReady("table.sweeps"), chromedp.Navigate(s.server.URL+"/sweep/"+string(id)+"/"+page), chromedp.WaitReady("footer"))
+			tab.shot(b, "large-"+page)
+		}
 	})
 }
 
