@@ -173,6 +173,7 @@ func TestTicks(t *testing.T) {
 		{Scale{Low: 0.9, High: 9, Log: true, Marks: []float64{1, 1.001, 8}}, "1 2 5"},
 		{Scale{Low: 0.05, High: 9, Log: true, Marks: []float64{0.1}}, "0.05 0.1 0.2 0.5 1 2 5"},
 		{Scale{Low: 1e-8, High: 1e8, Log: true}, "1e−8 1e−6 0.0001 0.01 1 100 10000 1000000 1e8"},
+		{Scale{Low: 1.2, High: 4.9, Log: true}, "1.5 2 2.5 3 3.5 4 4.5"},
 		{Scale{Low: 0, High: 100}, "0 20 40 60 80 100"},
 		{Scale{Low: 69, High: 71}, "69 69.5 70 70.5 71"},
 		{Scale{Low: 5, High: 5}, "5"},

@@ -53,9 +53,10 @@ func (p Parallel) Draw() Drawing {
 		x := left + gap*float64(i)
 		d.line("axis", Point{x, a.Scale.A}, Point{x, a.Scale.B})
 		d.text("words", Point{x, 20}, Middle, 12, shorten(a.Title, 12, gap-8))
-		side, anchor := 7.0, Start
 		for _, t := range a.Scale.ticks(6) {
-			d.text("label", Point{x + side, a.Scale.At(t.value) + 4}, anchor, 11, shorten(t.label, 11, min(gap-12, 58)))
+			y, words := a.Scale.At(t.value), shorten(t.label, 11, min(gap-12, 58))
+			d.add(Mark{Shape: Rect, Class: "ground", Points: []Point{{x + 5, y - 8}, {x + 10 + textWidth(words, 11), y + 7}}})
+			d.text("label", Point{x + 7, y + 4}, Start, 11, words)
 		}
 	}
 	return d

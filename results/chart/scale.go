@@ -38,7 +38,8 @@ type tick struct {
 	label string
 }
 
-// ticks are about n round values within the scale or, where they stand apart, its Marks.
+// ticks are about n round values within the scale or its Marks, where those stand
+// apart and cover half of the axis.
 func (s Scale) ticks(n int) []tick {
 	if len(s.Names) > 0 {
 		all := make([]tick, len(s.Names))
@@ -48,7 +49,7 @@ func (s Scale) ticks(n int) []tick {
 		return all
 	}
 	values := s.within(s.Marks)
-	if !s.apart(values) {
+	if len(values) == 0 || math.Abs(s.At(values[len(values)-1])-s.At(values[0])) < math.Abs(s.B-s.A)/2 || !s.apart(values) {
 		values = s.round(n)
 	}
 	var all []tick
@@ -67,12 +68,8 @@ func (s Scale) within(values []float64) (inside []float64) {
 	return inside
 }
 
-// apart says whether labels at the values would not run into one another, and
-// cover half of the axis.
+// apart says whether labels at the values would not run into one another.
 func (s Scale) apart(values []float64) bool {
-	if len(values) == 0 || math.Abs(s.At(values[len(values)-1])-s.At(values[0])) < math.Abs(s.B-s.A)/2 {
-		return false
-	}
 	for i := 1; i < len(values); i++ {
 		room := 18.0 // between two lines
 		if s.A < s.B {
@@ -85,8 +82,8 @@ func (s Scale) apart(values []float64) bool {
 	return true
 }
 
-// round are round values: multiples of 1, 2 or 5 times a power of ten, or on a
-// logarithmic scale those numbers themselves, as many as there is room for.
+// round are round values: on a logarithmic scale 1, 2 and 5 of each decade, or
+// as many of them as there is room for.
 func (s Scale) round(n int) []float64 {
 	if s.Log && s.High/s.Low > 3 {
 		for _, multiples := range [][]float64{{1, 2, 5}, {1, 3}, {1}} {
@@ -95,6 +92,9 @@ func (s Scale) round(n int) []float64 {
 			}
 		}
 		values := s.decades([]float64{1})
+		if len(values) < 2 {
+			return s.linear(n)
+		}
 		stride := (len(values) + n - 1) / max(1, n)
 		var some []float64
 		for i := 0; i < len(values); i += max(1, stride) {
@@ -102,6 +102,11 @@ func (s Scale) round(n int) []float64 {
 		}
 		return some
 	}
+	return s.linear(n)
+}
+
+// linear are multiples of 1, 2 or 5 times a power of ten.
+func (s Scale) linear(n int) []float64 {
 	span := s.High - s.Low
 	if span <= 0 {
 		return []float64{s.Low}

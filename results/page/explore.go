@@ -99,6 +99,11 @@ func (s *Site) addExplore(ctx context.Context, data *exploreData, q url.Values, 
 	}
 	data.Points = len(drawn)
 	data.Slices = slicesOf(axes, drawn, link)
+	if len(samples) >= forestPoints-forestPoints/10 { // a choice, in which the best are too many for a mean
+		if data.Slices, err = s.slicesOfAll(ctx, data, axes, drawn, link); err != nil {
+			return err
+		}
+	}
 	if len(axes) > 0 && len(drawn) > 0 {
 		data.Parallel, data.HasParallel = parallelOf(axes, drawn, link).Draw(), true
 	}
@@ -210,7 +215,37 @@ func sampleTip(s results.Sample) string {
 	return fmt.Sprintf("%s\nε %s, accuracy %.2f %%", s.Label, epsilon(float64(s.Epsilon)), 100*s.Accuracy)
 }
 
+// slicesOfAll draws a choice of points, and the means of all.
+func (s *Site) slicesOfAll(ctx context.Context, data *exploreData, axes []results.Axis, samples []results.Sample, link func(string) string) (all []chart.Drawing, err error) {
+	for i, slice := range slicesWith(axes, samples, link) {
+		a := axes[i]
+		if slice.Means = nil; a.Words() || a.Values != nil {
+			cells, err := recall(ctx, s, fmt.Sprintf("means %s %s %g", data.Sweep.ID, a.Key, data.Target), func(ctx context.Context) ([]results.Cell, error) {
+				return s.Reader.Cells(ctx, data.Sweep.ID, a, a, data.Target)
+			})
+			if err != nil {
+				return nil, err
+			}
+			slices.SortFunc(cells, func(a, b results.Cell) int { return a.X - b.X })
+			for _, c := range cells {
+				if x := a.Columns()[c.X]; !math.IsInf(x, 1) {
+					slice.Means = append(slice.Means, chart.Point{X: x, Y: 100 * c.Mean})
+				}
+			}
+		}
+		all = append(all, slice.Draw())
+	}
+	return all, nil
+}
+
 func slicesOf(axes []results.Axis, samples []results.Sample, link func(string) string) (all []chart.Drawing) {
+	for _, slice := range slicesWith(axes, samples, link) {
+		all = append(all, slice.Draw())
+	}
+	return all
+}
+
+func slicesWith(axes []results.Axis, samples []results.Sample, link func(string) string) (all []chart.Slice) {
 	for i, a := range axes {
 		slice := chart.Slice{Title: "accuracy over " + axisName(a.Key), XTitle: axisName(a.Key), X: scaleOf(a)}
 		sums := map[float64][2]float64{}
@@ -227,7 +262,7 @@ func slicesOf(axes []results.Axis, samples []results.Sample, link func(string) s
 				}
 			}
 		}
-		all = append(all, slice.Draw())
+		all = append(all, slice)
 	}
 	return all
 }
