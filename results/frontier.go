@@ -163,9 +163,6 @@ func (p *Point) complete(ctx context.Context, q queryer, sweepKey int64) error {
 // place is the epsilon for which p competes with others.
 func (p Point) place() Epsilon { return cmp.Or(p.TargetEpsilon, p.Epsilon) }
 
-// spent is what p cost, or what it should cost if that is not known.
-func (p Point) spent() Epsilon { return cmp.Or(p.Epsilon, p.TargetEpsilon) }
-
 // rank orders the best points by rising epsilon, of equally accurate ones the one
 // with more repeats, and marks those that another one matches for less.
 func rank(points []Point) []Point {
