@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"sweep"
-	"sweep/privacy"
 )
 
 // survey is what doubts about a sweep's frontier depend on.
@@ -87,13 +86,10 @@ func (f *Frontier) sayCost(say func(bool, string, ...any)) {
 		considered += p.BestOf
 		open = open || math.IsInf(float64(p.Epsilon), 1)
 	}
-	switch f.Disclosure {
-	case "composed":
-		say(f.Composed > 0, "the search as a whole, all trials composed, costs epsilon %s at delta %s; each point's own epsilon does not count the others",
-			privacy.FormatEpsilon(float64(f.Composed), 3), short(f.Delta))
-	default:
+	if f.Disclosure != "composed" {
 		say(considered > len(f.Points), "best of %d trials: epsilon is each trial's own and does not count the search (disclosure: %s)", considered, f.Disclosure)
 	}
+	say(f.Composed > 0 && f.Counts.Trials > 1, "%s", SearchCost{f.Disclosure, f.Accountant, f.Delta, f.Composed})
 	say(open, "points of infinite epsilon have no noise: they are a baseline, and not private")
 }
 

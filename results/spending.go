@@ -94,21 +94,27 @@ const mostKinds = 48
 // over kinds rounded towards the dearer where there are too many to compose.
 func priceTogether(counts map[kindOfStep]int, events []privacy.Event, delta float64) float64 {
 	all := append(privacy.Composed{}, events...)
-	for k, n := range coarsen(counts, mostKinds) {
-		if n > 0 {
-			all = append(all, k.times(n))
-		}
-	}
-	// The order in which floats are added must not depend on a map's.
-	slices.SortFunc(all[len(events):], func(a, b privacy.Event) int {
-		x, y := a.(privacy.DPSGD), b.(privacy.DPSGD)
-		return cmp.Or(cmp.Compare(x.SampleRate, y.SampleRate), cmp.Compare(x.Noise, y.Noise))
-	})
+	all = append(all, composition(coarsen(counts, mostKinds))...)
 	ε, err := privacy.Certified.Epsilon(all, delta)
 	if err != nil {
 		return math.Inf(1) // nobody can bound it
 	}
 	return ε
+}
+
+// composition is all of it as one event. It is sorted, since the order in which
+// floats are added must not depend on a map's.
+func composition(counts map[kindOfStep]int) (all privacy.Composed) {
+	for k, n := range counts {
+		if n > 0 {
+			all = append(all, k.times(n))
+		}
+	}
+	slices.SortFunc(all, func(a, b privacy.Event) int {
+		x, y := a.(privacy.DPSGD), b.(privacy.DPSGD)
+		return cmp.Or(cmp.Compare(x.SampleRate, y.SampleRate), cmp.Compare(x.Noise, y.Noise))
+	})
+	return all
 }
 
 // coarsen merges kinds of steps that are alike until there are no more than most,

@@ -33,7 +33,19 @@ repeats: above 0.05 the difference may be the seeds'. Accuracy is on the split t
 			if err != nil {
 				return err
 			}
-			return listBest(points).print(c)
+			cost, err := r.SearchCost(c.Context, info.ID)
+			if err != nil {
+				return err
+			}
+			if err := listBest(points, cost).print(c); err != nil || c.String("output") == "json" || len(points) == 0 {
+				return err
+			}
+			w := c.App.Writer
+			if c.String("output") == "csv" {
+				w = c.App.ErrWriter
+			}
+			_, err = fmt.Fprintf(w, "\n- %s\n- %s\n", disclosed(cost.Disclosure), cost)
+			return err
 		})
 	},
 }
@@ -47,7 +59,7 @@ type ranked struct {
 	High   *float64 `json:"accuracy_high,omitempty"`
 }
 
-func listBest(points []results.RankedPoint) listing {
+func listBest(points []results.RankedPoint, cost results.SearchCost) listing {
 	l := listing{headings: []string{"point", "accuracy %", "95 % interval", "n", "behind", "p", "ε target", "ε spent", "hyper-parameters"}}
 	all := []ranked{}
 	for _, p := range points {
@@ -66,7 +78,7 @@ func listBest(points []results.RankedPoint) listing {
 		l.rows = append(l.rows, []any{string(p.Trial)[:8], fmt.Sprintf("%.2f", 100*p.Accuracy), interval, len(p.Accuracies), fmt.Sprintf("%.2f", 100*one.Behind), pValue,
 			formatTarget(p.TargetEpsilon), formatSpent(p.Epsilon), hyper(p.Params)})
 	}
-	l.json = map[string]any{"schema": 1, "points": all}
+	l.json = map[string]any{"schema": 1, "points": all, "search": cost}
 	return l
 }
 

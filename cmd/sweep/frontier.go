@@ -85,6 +85,12 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 	for _, p := range f.Points {
 		l.rows = append(l.rows, frontierRow(p))
 	}
+	if c.String("output") == "csv" { // where nothing stands below the table
+		l.headings = append(l.headings, "ε of the search, composed", "disclosure")
+		for i := range l.rows {
+			l.rows[i] = append(l.rows[i], privacy.FormatEpsilon(float64(f.Composed), 4), disclosed(f.Disclosure))
+		}
+	}
 	w := c.App.Writer
 	if width := terminalWidth(w); c.String("output") == "table" && (c.Bool("plot") || width > 0 && !c.IsSet("plot")) {
 		if _, err := fmt.Fprint(w, textPlot(f, min(100, cmp.Or(width, 80)), 16)); err != nil {
@@ -107,6 +113,14 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 		}
 	}
 	return nil
+}
+
+// disclosed says what epsilons in a row count.
+func disclosed(disclosure string) string {
+	if disclosure == "composed" {
+		return "composed: every trial is counted"
+	}
+	return disclosure + ": the search is not counted"
 }
 
 func frontierRow(p results.Point) []any {
