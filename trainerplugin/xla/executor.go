@@ -55,6 +55,10 @@ type Settings struct {
 	Microbatch int
 	Memory     *Memory
 
+	// Taps forms weight gradients of convolutions tap by tap, in less memory. A
+	// GPU does them all at once without it; see [Config].Patches.
+	Taps bool
+
 	Threads     int // of the CPU engine
 	Train, Held dataset.Pixels
 }
@@ -75,6 +79,7 @@ func NewExecutor(d *Device, s Settings) (*Executor, error) {
 			Model: s.Params.Model, Input: s.Input, Freeze: s.Layers, Images: len(s.Train.Labels), Pixels: U8, Precision: s.Precision,
 			Views: max(1, s.Params.AugMult), Augment: s.Params.Augment, Clipping: s.Params.Clipping,
 			Optimizer: s.Params.Optimizer, Momentum: s.Params.Momentum > 0,
+			Patches: d.Platform != "cpu" && !s.Taps,
 		},
 		staged: make(buffers), heldOut: make(buffers), state: make(buffers),
 	}

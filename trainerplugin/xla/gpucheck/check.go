@@ -64,7 +64,11 @@ func (c *checker) run(ctx context.Context) {
 	c.do(ctx, "stop and resume", c.resume)
 	c.do(ctx, "bf16 rate", c.multiply)
 	for _, s := range c.plan.speed {
-		c.do(ctx, fmt.Sprintf("speed of %s, K = %d", s.model, s.views), func(ctx context.Context) (string, error) { return c.speed(ctx, s) })
+		name := fmt.Sprintf("speed of %s, K = %d", s.model, s.views)
+		if s.taps {
+			name += ", tap by tap"
+		}
+		c.do(ctx, name, func(ctx context.Context) (string, error) { return c.speed(ctx, s) })
 	}
 	c.do(ctx, "a trial learns", c.learn)
 	c.do(ctx, "JAX beside it", c.peers)
@@ -120,7 +124,7 @@ func noise(in model.Input, n int) *dataset.Set {
 
 // executor prepares a model on noise of as many examples as a batch has, half of
 // them again to measure on.
-func (c *checker) executor(p sweep.Params, precision xla.Precision, microbatch int) (*xla.Executor, *dataset.Partition, error) {
+func (c *checker) executor(p sweep.Params, precision xla.Precision, microbatch int, taps bool) (*xla.Executor, *dataset.Partition, error) {
 	in := inputOf(p.Model)
 	set := noise(in, p.Batch+max(2, p.Batch/64))
 	part, err := set.Split(p.Batch, set.Train.Len()-p.Batch)
@@ -128,7 +132,7 @@ func (c *checker) executor(p sweep.Params, precision xla.Precision, microbatch i
 		return nil, nil, err
 	}
 	x, err := xla.NewExecutor(c.device, xla.Settings{
-		Params: p, Input: in, Precision: precision, Microbatch: microbatch, Threads: 1, Train: part.Train.Pixels(), Held: part.Validation.Pixels(),
+		Params: p, Input: in, Precision: precision, Microbatch: microbatch, Taps: taps, Threads: 1, Train: part.Train.Pixels(), Held: part.Validation.Pixels(),
 	})
 	return x, part, err
 }
@@ -155,7 +159,7 @@ func params(name string, batch, views int) sweep.Params {
 // gradients compares a clipped sum with the CPU engine's on the same views.
 func (c *checker) gradients(ctx context.Context, g gradientCase) (_ string, err error) {
 	p := params(g.model, g.examples, g.views)
-	x, part, err := c.executor(p, g.precision, max(1, g.examples/2))
+	x, part, err := c.executor(p, g.precision, max(1, g.examples/2), false)
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,8 @@ type speedCase struct {
 	views      int // K
 	batch      int // examples of a step
 	precision  xla.Precision
-	microbatch int // 0 is found
+	microbatch int  // 0 is found
+	taps       bool // weight gradients tap by tap; see xla.Settings
 }
 
 // A learnCase is a short private trial that must end above an accuracy, which
@@ -57,6 +58,7 @@ var full = plan{
 		{model: "wrn-16-4", views: 1, batch: 4096, precision: xla.Brain},
 		{model: "wrn-40-4", views: 16, batch: 512, precision: xla.Brain},
 		{model: "wrn-40-4", views: 1, batch: 2048, precision: xla.Brain},
+		{model: "wrn-16-4", views: 16, batch: 1024, precision: xla.Brain, taps: true},
 	},
 	timed: 4,
 	learn: learnCase{model: "wrn-16-4", batch: 1024, steps: 120, held: 2000, views: 1, rate: 2, noise: 1, least: 0.25, precision: xla.Brain},

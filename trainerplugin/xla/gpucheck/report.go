@@ -38,6 +38,7 @@ type result struct {
 type speed struct {
 	Program    string  `json:"program"` // "sweep", or the peer's name
 	Model      string  `json:"model"`
+	Taps       bool    `json:"tap_by_tap,omitempty"` // of sweep's weight gradients
 	Views      int     `json:"views"`
 	Precision  string  `json:"precision"`
 	Batch      int     `json:"batch"`
@@ -91,7 +92,11 @@ func (r *report) print(w io.Writer) {
 		if s.Problem != "" {
 			figures[0] = s.Problem
 		}
-		fmt.Fprintf(w, "| %s | %s | %d | %s | %d | %d | %s |\n", s.Program, s.Model, s.Views, s.Precision, s.Batch, s.Microbatch, strings.Join(figures, " | "))
+		name := s.Program
+		if s.Taps {
+			name += ", tap by tap"
+		}
+		fmt.Fprintf(w, "| %s | %s | %d | %s | %d | %d | %s |\n", name, s.Model, s.Views, s.Precision, s.Batch, s.Microbatch, strings.Join(figures, " | "))
 	}
 	if texts := r.ratios(); len(texts) > 0 {
 		fmt.Fprintf(w, "\n%s\n", strings.Join(texts, "\n"))
@@ -107,7 +112,7 @@ func (r *report) print(w io.Writer) {
 func (r *report) ratios() (texts []string) {
 	for _, ours := range r.Speed {
 		for _, peer := range r.Speed {
-			if ours.Program == program && peer.Program != program && ours.Images > 0 && peer.Images > 0 &&
+			if ours.Program == program && !ours.Taps && peer.Program != program && ours.Images > 0 && peer.Images > 0 &&
 				ours.Model == peer.Model && ours.Views == peer.Views && ours.Precision == peer.Precision {
 				texts = append(texts, fmt.Sprintf("%s, K = %d: %.2f times %s", ours.Model, ours.Views, ours.Images/peer.Images, peer.Program))
 			}

@@ -21,7 +21,7 @@ import (
 
 // speed times whole steps of one case: views, gradients, clipping, noise, update.
 func (c *checker) speed(ctx context.Context, s speedCase) (_ string, err error) {
-	line := speed{Program: program, Model: s.model, Views: s.views, Precision: string(s.precision), Batch: s.batch}
+	line := speed{Program: program, Taps: s.taps, Model: s.model, Views: s.views, Precision: string(s.precision), Batch: s.batch}
 	defer func() {
 		if err != nil {
 			line.Problem = "failed"
@@ -29,7 +29,7 @@ func (c *checker) speed(ctx context.Context, s speedCase) (_ string, err error) 
 		c.report.Speed = append(c.report.Speed, line)
 	}()
 	p := params(s.model, s.batch, s.views)
-	x, _, err := c.executor(p, s.precision, s.microbatch)
+	x, _, err := c.executor(p, s.precision, s.microbatch, s.taps)
 	if err != nil {
 		return "", err
 	}
@@ -133,6 +133,9 @@ func (c *checker) peers(ctx context.Context) (string, error) {
 // peerCases are those of the plan, with what ours found for a microbatch.
 func (c *checker) peerCases() (cases []peerCase, precision xla.Precision, err error) {
 	for _, s := range c.plan.speed {
+		if s.taps {
+			continue // JAX has no such choice
+		}
 		p := peerCase{Model: s.model, Views: s.views, Batch: s.batch, Microbatch: 1, Steps: c.plan.timed, Tensors: make(map[string][]int)}
 		for p.Microbatch*2 <= min(s.batch, max(1, 2048/s.views)) && s.batch%(p.Microbatch*2) == 0 {
 			p.Microbatch *= 2
