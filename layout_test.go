@@ -18,6 +18,7 @@ import (
 var mayImport = map[string][]string{
 	"sweep":                                 {},
 	"sweep/privacy":                         {},
+	"sweep/internal/faults":                 {},
 	"sweep/privacy/audit":                   {"sweep/privacy"},
 	"sweep/search":                          {"sweep", "sweep/privacy", "sweep/search/strategy"},
 	"sweep/search/strategy":                 {},

@@ -177,7 +177,7 @@ func (c *child) epitaph() string {
 	if c.exit != nil {
 		what = exitText(c.exit)
 	}
-	if last := lastWords(c.log.tail()); last != "" {
+	if last := c.log.lastWords(); last != "" {
 		return what + ": " + last
 	}
 	return what
@@ -190,18 +190,6 @@ func exitText(err error) string {
 		return err.Error()
 	}
 	return "killed by " + signalText(exit.ExitCode()-128)
-}
-
-// lastWords picks from a log the line that says most about its end: the first
-// of a Go panic, or else the last, where Python states its exception.
-func lastWords(tail string) string {
-	lines := strings.Split(strings.TrimRight(tail, "\n"), "\n")
-	for _, l := range lines {
-		if strings.HasPrefix(l, "panic: ") || strings.HasPrefix(l, "fatal error: ") {
-			return l
-		}
-	}
-	return lines[len(lines)-1]
 }
 
 // The methods below are go-plugin's runner.Runner.

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,6 +198,39 @@ func TestFullLogIsCapped(t *testing.T) {
 	if !strings.HasSuffix(full.String(), "[log cut: it reached its size limit]\n") {
 		t.Errorf("the log does not say that it was cut: %q", full.String()[full.Len()-100:])
 	}
+}
+
+// A trainer that prints a gigabyte is trained all the same: what is kept of it
+// is bounded, on disk and in memory.
+func TestGigabyteOfLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("copying a gigabyte takes seconds")
+	}
+	t.Parallel()
+	kept := &countingWriter{}
+	o := options(t, "talk")
+	o.Log, o.LogLimit = kept, 1<<20
+	p := launch(t, o)
+	j := job(t)
+	if _, err := trainerplugin.Guard(p, trainerplugin.Limits{}).Train(t.Context(), j, func(trainerplugin.Event) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := kept.n.Load(); n < 1<<20-8192 || n > 1<<20+100 {
+		t.Errorf("%d bytes of log were kept, want the limit of %d", n, 1<<20)
+	}
+	if tail := p.LogTail(); len(tail) > 64<<10 {
+		t.Errorf("the tail has %d bytes", len(tail))
+	}
+}
+
+type countingWriter struct{ n atomic.Int64 }
+
+func (w *countingWriter) Write(b []byte) (int, error) {
+	w.n.Add(int64(len(b)))
+	return len(b), nil
 }
 
 // Launching again and again leaves neither goroutines nor descriptors behind.

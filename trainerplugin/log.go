@@ -22,6 +22,7 @@ type lineLog struct {
 	mu   sync.Mutex
 	ring [tailLines][]byte // reused; ring[next] is the oldest
 	next int
+	fate string // the last line by which Go begins to say why it crashes; its stacks are often longer than the ring
 
 	full io.Writer // nil if nobody keeps the whole log
 	left int64     // bytes that may still go to full
@@ -39,6 +40,9 @@ func (l *lineLog) add(line []byte) {
 	slot := appendHarmless(l.ring[l.next][:0], line)
 	l.ring[l.next] = slot
 	l.next = (l.next + 1) % tailLines
+	if bytes.HasPrefix(slot, []byte("panic: ")) || bytes.HasPrefix(slot, []byte("fatal error: ")) {
+		l.fate = string(slot)
+	}
 	l.copyLine(slot)
 }
 
@@ -75,6 +79,17 @@ func (l *lineLog) tail() string {
 		b.WriteString(lines[i])
 	}
 	return b.String()
+}
+
+// lastWords picks the line that says most about the trainer's end: the first of
+// a Go panic, or else the last, where Python states its exception.
+func (l *lineLog) lastWords() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fate != "" {
+		return l.fate
+	}
+	return string(l.ring[(l.next-1+tailLines)%tailLines])
 }
 
 // A lineWriter cuts one stream into lines. Progress bars redraw themselves with

@@ -34,6 +34,7 @@ var misbehaviours = []struct {
 	{"flood", []error{protocol, trainerplugin.ErrSilent}, "since started", "WARNING: \uFFFD[31mthe same as before\uFFFD"},
 	{"crash", nil, "trainer process ended: exit status 3", ""},
 	{"panic", nil, "trainer process ended: exit status 2: panic: weights overflow", "panic: weights overflow"},
+	{"leak", nil, "trainer process ended: exit status 2: fatal error: ", "goroutine"},
 	{"disorder", []error{protocol}, "progress of step 1 (after progress of step 2", ""},
 	{"twice", []error{protocol}, "progress of step 2 twice", ""},
 	{"beyond", []error{protocol}, "progress of step 1099511627776, and the trial has steps 0 to 40", ""},
@@ -91,7 +92,7 @@ func TestMisbehaviour(t *testing.T) {
 
 // No way to misbehave goes without a test.
 func TestAllModesAreTested(t *testing.T) {
-	tested := []string{"deaf", "fork"} // by tests of their own
+	tested := []string{"deaf", "fork", "talk"} // by tests of their own
 	for _, m := range misbehaviours {
 		tested = append(tested, m.mode)
 	}

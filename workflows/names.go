@@ -5,6 +5,7 @@
 package workflows
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -116,7 +117,11 @@ type Settings struct {
 	TrialTimeout    time.Duration // of one attempt; 0 is no limit
 	KeepWeights     bool          // leave the averaged weights in the trial's folder
 	Checkpoints     string        // URL of the store that workers keep them in; "" is the folder of the trials
+	LostAfter       time.Duration // how long a worker may be silent before its attempt is taken to be lost; 0 is a minute
 }
+
+// lostAfter is LostAfter or what takes its place.
+func (s Settings) lostAfter() time.Duration { return cmp.Or(s.LostAfter, heartbeatTimeout) }
 
 // TrialInput is what a trial's workflow has to know.
 type TrialInput struct {

@@ -20,6 +20,8 @@ type Beat struct {
 // A pulse keeps an attempt's heartbeat going, also while its trainer is silent:
 // loading data or compiling a model may take minutes.
 type pulse struct {
+	lostAfter time.Duration // how long the server may not answer
+
 	mu   sync.Mutex
 	beat Beat
 }
@@ -47,7 +49,7 @@ func (p *pulse) keep(ctx context.Context, cancel context.CancelCauseFunc, send f
 			answered = time.Now()
 		case temporal.IsCanceledError(err), isGone(err):
 			cancel(err)
-		case time.Since(answered) > heartbeatTimeout:
+		case time.Since(answered) > p.lostAfter:
 			cancel(errCutOff)
 		}
 		select {

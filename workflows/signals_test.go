@@ -165,7 +165,7 @@ func TestPulseToleratesASlowServer(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			sent := make(chan bool)
-			p := &pulse{}
+			p := &pulse{lostAfter: heartbeatTimeout}
 			go p.keep(ctx, cancel, func(context.Context, Beat) error {
 				defer func() { sent <- true }()
 				return c.answer

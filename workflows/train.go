@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -22,7 +23,7 @@ import (
 const beatEvery = 2 * time.Second
 
 // heartbeatTimeout is how long a worker may be silent before its attempt is
-// taken to be lost.
+// taken to be lost, unless the sweep's settings say otherwise.
 const heartbeatTimeout = time.Minute
 
 // tellEvery is the least time between two evaluations shown on a trial's page.
@@ -90,8 +91,8 @@ type TrainDone struct {
 func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, error) {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	p := &pulse{beat: Beat{Steps: in.Params.Steps}}
-	go p.keep(work, cancel, a.heart(ctx), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
+	p := &pulse{lostAfter: in.Settings.lostAfter(), beat: Beat{Steps: in.Params.Steps}}
+	go p.keep(work, cancel, a.heart(ctx, p.lostAfter/4), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
 	tell := teller(ctx)
 	done, err := a.run(work, in, func(e trainerplugin.Event) {
 		b := p.event(e)
@@ -102,15 +103,15 @@ func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, 
 	return done, applicationError(work, err)
 }
 
-// heart returns what sends one heartbeat. Its error is a
+// heart returns what sends one heartbeat, within a limit. Its error is a
 // [temporal.CanceledError] if the attempt was cancelled.
-func (a *TrainActivities) heart(ctx context.Context) func(context.Context, Beat) error {
+func (a *TrainActivities) heart(ctx context.Context, limit time.Duration) func(context.Context, Beat) error {
 	if a.Heart != nil {
 		return a.Heart
 	}
 	c, token := activity.GetClient(ctx), activity.GetInfo(ctx).TaskToken
 	return func(ctx context.Context, b Beat) error {
-		ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout/4)
+		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		return c.RecordActivityHeartbeat(ctx, token, b)
 	}
@@ -229,6 +230,8 @@ func applicationError(ctx context.Context, err error) error {
 		return temporal.NewNonRetryableApplicationError(err.Error(), fencedType, err)
 	case errors.Is(cause, errDraining), errors.Is(cause, errCutOff), errors.Is(err, errCutOff), isGone(cause):
 		kind = sweep.Lost
+	case diskTrouble(err):
+		kind = sweep.Lost
 	case temporal.IsCanceledError(cause), errors.Is(err, ErrKilled):
 		kind = sweep.Cancelled
 	case errors.Is(err, trainerplugin.ErrRefused):
@@ -241,6 +244,17 @@ func applicationError(ctx context.Context, err error) error {
 		kind = sweep.BadTrainer
 	}
 	return temporal.NewApplicationError(err.Error(), string(kind), err)
+}
+
+// diskTrouble reports whether this machine could not write what it must: its
+// disk is full, over quota, read-only or broken. It is no fault of the trial.
+func diskTrouble(err error) bool {
+	for _, no := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
 }
 
 // isGone reports whether the server no longer knows the attempt: it timed out,

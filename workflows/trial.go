@@ -108,6 +108,7 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 	case sweep.Refused, sweep.Diverged:
 		end.Next = sweep.Failed
 	case sweep.Lost:
+		wait <<= min(t.lost, 3) // a disk that is full stays full for a while
 		if t.lost++; t.lost > maxLost {
 			end.Next = sweep.Failed
 		}
@@ -139,7 +140,7 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, c sweep.Cla
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           t.in.TrainQueue,
 		StartToCloseTimeout: limit,
-		HeartbeatTimeout:    heartbeatTimeout,
+		HeartbeatTimeout:    t.in.Settings.lostAfter(),
 		WaitForCancellation: true,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 		Summary:             t.in.Candidate.Label,

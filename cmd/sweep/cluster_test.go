@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sweep/internal/faults"
 	"sweep/workflows/devserver"
 )
 
@@ -104,8 +105,8 @@ func TestInterrupt(t *testing.T) {
 	if err != nil || strings.Count(string(listed), ",stopped,") != 2 {
 		t.Errorf("trials: %v\n%s\nwant two stopped", err, listed)
 	}
-	if left := trainersIn(t, dir); len(left) > 0 {
-		t.Errorf("still running: %v", left)
+	if left, err := faults.Gone("HOME="+dir, 0); err != nil || len(left) > 0 {
+		t.Errorf("still running: %v, error %v", left, err)
 	}
 	if out, err := sweepIn(dir, "resume").CombinedOutput(); err != nil {
 		t.Fatalf("resume: %v\n%s", err, out)

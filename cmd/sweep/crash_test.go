@@ -8,10 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"sweep/internal/faults"
 )
 
 // crashGrid is 24 trials of about a second, with noise that repeats.
@@ -98,16 +99,8 @@ func kill(t *testing.T, dir string, after time.Duration, args ...string) {
 		t.Fatal(err)
 	}
 	<-ended
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		left := trainersIn(t, dir)
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("processes outlive their host: %v", left)
-		}
-		time.Sleep(50 * time.Millisecond)
+	if left, err := faults.Gone("HOME="+dir, 10*time.Second); err != nil || len(left) > 0 {
+		t.Fatalf("processes outlive their host: %v, error %v", left, err)
 	}
 }
 
@@ -118,23 +111,6 @@ func sweepIn(dir string, args ...string) *exec.Cmd {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+dir, "TEMPORAL_ADDRESS=", "SWEEP_DB=", "SWEEP_DATA_DIR=")
 	return cmd
-}
-
-// trainersIn lists processes whose environment carries dir.
-func trainersIn(t *testing.T, dir string) (left []string) {
-	t.Helper()
-	environs, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range environs {
-		env, err := os.ReadFile(file)
-		if err == nil && bytes.Contains(env, []byte("HOME="+dir)) {
-			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline")) // gone if the process is
-			left = append(left, filepath.Dir(file)+" "+strings.ReplaceAll(string(command), "\x00", " "))
-		}
-	}
-	return left
 }
 
 // outcomes are the trials of dir's sweep by id, as text without what may differ.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -14,9 +15,25 @@ import (
 	"sweep/trainerplugin/trainertest"
 )
 
+// lostAfterVariable shortens, for the sweeps that a process starts, how long a
+// worker may be silent.
+const lostAfterVariable = "SWEEP_TEST_LOST_AFTER"
+
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == shimVerb { // of a trainer that this very process has launched
+		os.Exit(trainerplugin.RunShim(os.Args[2:]))
+	}
 	testscript.Main(m, map[string]func(){
-		"sweep":        main,
+		"sweep": func() {
+			if text, ok := os.LookupEnv(lostAfterVariable); ok {
+				var err error
+				if lostAfter, err = time.ParseDuration(text); err != nil {
+					panic(err)
+				}
+			}
+			main()
+		},
+		"witness":      serveWitness,
 		"fake-trainer": func() { trainerplugin.Serve(trainertest.Fake{}) },
 	})
 }

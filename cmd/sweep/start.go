@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -138,6 +139,10 @@ func sweepFor(ctx context.Context, p place, s *search.Sweep) (sweep.SweepID, err
 // cluster, whose workers nobody counts. Those that find no worker wait.
 const onCluster = 32
 
+// lostAfter is how long a worker may be silent; 0 leaves that to workflows.
+// Tests have less time.
+var lostAfter time.Duration
+
 // sweepInput is what the sweep's workflow is told.
 func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.SweepInput {
 	parallel := s.Run.Parallel
@@ -153,7 +158,7 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 		Settings: workflows.Settings{
 			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
 			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout, KeepWeights: s.Run.KeepWeights,
-			Checkpoints: h.checkpoints,
+			Checkpoints: h.checkpoints, LostAfter: lostAfter,
 		},
 	}
 	in.RetryFailed = r.retry

@@ -7,8 +7,9 @@ import (
 	"os"
 )
 
-func serveFrozen() { unsupported() }
-func serveForked() { unsupported() }
+func serveFrozen()  { unsupported() }
+func serveForked()  { unsupported() }
+func serveLeaking() { unsupported() }
 
 func unsupported() {
 	fmt.Fprintln(os.Stderr, "this way to misbehave needs signals and sessions")

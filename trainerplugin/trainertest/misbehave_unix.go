@@ -49,3 +49,21 @@ func serveForked() {
 	}
 	trainerplugin.Serve(Fake{})
 }
+
+// serveLeaking serves a trainer that starts and then takes memory until it gets
+// no more. A limit of its own stands in for that of the machine.
+func serveLeaking() {
+	trainerplugin.Serve(misbehaving{train: func(_ context.Context, _ trainerplugin.Job, report func(trainerplugin.Event) error) (sweep.Outcome, error) {
+		if err := report(trainerplugin.Started{NoiseID: "leak"}); err != nil {
+			return sweep.Outcome{}, err
+		}
+		time.Sleep(flushed)
+		limit := syscall.Rlimit{Cur: 8 << 30, Max: 8 << 30}
+		if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
+			return sweep.Outcome{}, err
+		}
+		for all := [][]byte(nil); ; {
+			all = append(all, make([]byte, 1<<30)) // never touched: it costs no real memory
+		}
+	}})
+}

@@ -3,6 +3,7 @@ package trainertest
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"google.golang.org/grpc"
 
@@ -26,6 +27,8 @@ var processModes = map[string]func(){
 	"mute":   func() { <-make(chan struct{}) },
 	"freeze": serveFrozen,
 	"fork":   serveForked,
+	"leak":   serveLeaking,
+	"talk":   serveTalking,
 }
 
 // ServeFromEnv serves the trainer that [Variable] names and exits when its host
@@ -62,4 +65,18 @@ func serve(mode string) error {
 	}
 	trainerplugin.Serve(t)
 	return nil
+}
+
+// A Talk is how much a talking trainer prints, in bytes.
+const Talk = 1 << 30
+
+// serveTalking serves an honest trainer that prints a gigabyte first.
+func serveTalking() {
+	line := []byte(strings.Repeat("DEBUG: nothing happened\n", 1<<12))
+	for n := 0; n < Talk; n += len(line) {
+		if _, err := os.Stderr.Write(line); err != nil {
+			os.Exit(1)
+		}
+	}
+	trainerplugin.Serve(Fake{})
 }

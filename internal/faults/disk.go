@@ -1,0 +1,48 @@
+package faults
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// A Disk is a small file system of its own.
+type Disk struct{ Dir string }
+
+// SmallDisk mounts one of the given size ("32m") on dir, until the test ends.
+// Where that is not allowed the test is skipped, and says so.
+func SmallDisk(t *testing.T, dir, size string) Disk {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size="+size); err != nil {
+		t.Skipf("NOT TESTED: no small disk can be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return Disk{dir}
+}
+
+func (d Disk) ballast() string { return filepath.Join(d.Dir, "ballast") }
+
+// Fill leaves no space on the disk.
+func (d Disk) Fill() error {
+	f, err := os.OpenFile(d.ballast(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
+
+// Free gives the space back.
+func (d Disk) Free() error { return os.Remove(d.ballast()) }
