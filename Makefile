@@ -1,4 +1,4 @@
-.PHONY: build test check race lint e2e bench bench-engine bench-privacy gpu-check
+.PHONY: soak build test check race lint e2e bench bench-engine bench-privacy gpu-check
 
 build: ## the program, as ./bin/sweep
 	go build -o bin/sweep ./cmd/sweep
@@ -16,6 +16,9 @@ lint: ## gofmt, vet, staticcheck, workflowcheck
 
 e2e: build ## one sweep through the built program, killed on the way
 	.ci/e2e bin/sweep
+
+soak: ## 300 random faults over 500 trials, and 1000 trials for leaks: half an hour; SWEEP_SOAK_SEED repeats one
+	SWEEP_FAULTS=300 SWEEP_SOAK_TRIALS=500 SWEEP_LEAK_TRIALS=1000 go test ./cmd/sweep -run 'TestSoak|TestWorkerLeaksNothing' -count=1 -v -timeout 3h
 
 check: lint test race e2e ## what CI runs
 
