@@ -6,8 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// A plane is one of the 16 products of a tile; planes walks them with four
-// pointers, one for each row of the 4×4 square.
+// planes walks the 16 planes of tiles with four pointers, one for each row of
+// the 4×4 square.
 type planes struct {
 	rows           [4]reg.GPVirtual
 	stride, triple reg.GPVirtual
