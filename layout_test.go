@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 	"sweep/workflows":             {"sweep", "sweep/trainerplugin", "sweep/workflows/checkpoints", "sweep/workflows/spool"},
 	"sweep/workflows/bench":       {"sweep/trainerplugin", "sweep/trainerplugin/trainertest"},
 	"sweep/workflows/checkpoints": {"sweep"},
+	"sweep/workflows/payload":     {},
 	"sweep/workflows/spool":       {"sweep", "sweep/trainerplugin"},
 	"sweep/workflows/devserver":   {},
 	"sweep/cmd/sweep":             nil, // wires everything together, so: any

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 )
 
 // sharesPerGPU bounds the trials of a worker with GPUs that says no number:
@@ -25,8 +26,14 @@ type Devices struct {
 	held    int       // trials that have their devices
 	waiting int       // trials that wait for theirs
 	taken   int       // trials that came from a task queue and have not gone
+	left    int       // those of them that have given their devices back
+	ahead   int       // trials that may come before there is room, and get ready
 	changed chan struct{}
 }
+
+// shortTrial is a trial that feels the time between two: what it takes to ask
+// the server for the next one, and to start its trainer.
+const shortTrial = time.Minute
 
 // NewDevices returns a worker's devices: gpus as CUDA_VISIBLE_DEVICES names
 // them (none on a CPU worker), the number of trials that may run at once (0 is
@@ -148,14 +155,28 @@ func (d *Devices) give(taken []int, share float64) {
 		d.free[i] = min(1, d.free[i]+share)
 	}
 	d.held--
+	d.left++
 	d.tell()
 }
 
-// room is how many more trials could begin now, if each needs no more than
-// what is free of one device. Those that wait, or are on their way here from a
-// task queue, come first.
+// Lasted notes how long a trial held its devices. While trials on the CPU are
+// short the next ones come ahead of time and wait with their trainers started;
+// where they are long, one that waited here could run elsewhere.
+func (d *Devices) Lasted(t time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ahead = 0
+	if t < shortTrial && len(d.names) == 0 {
+		d.ahead = d.atOnce
+	}
+	d.tell()
+}
+
+// room is how many more trials could begin now, or soon where they are short,
+// if each needs no more than what is free of one device. Those that wait, or
+// are on their way here from a task queue, come first.
 func (d *Devices) room() int {
-	room := d.atOnce - d.held
+	room := d.atOnce + d.ahead - d.held
 	if len(d.names) > 0 {
 		open := 0
 		for _, f := range d.free {
@@ -165,7 +186,7 @@ func (d *Devices) room() int {
 		}
 		room = min(room, open)
 	}
-	arriving := max(0, d.taken-d.held-d.waiting)
+	arriving := max(0, d.taken-d.held-d.waiting-d.left)
 	return room - d.waiting - arriving
 }
 
@@ -173,4 +194,48 @@ func (d *Devices) room() int {
 func (d *Devices) tell() {
 	close(d.changed)
 	d.changed = make(chan struct{})
+}
+
+// A seat is one trial's claim to devices.
+type seat struct {
+	devices *Devices
+	need    float64
+	names   []string // of its GPUs
+	leave   func()   // gives them back; nil until it has them
+	since   time.Time
+	ended   bool
+}
+
+// early waits for GPUs, which a trainer must know from its start. What else a
+// trial needs it waits for only when it is ready to train.
+func (s *seat) early(ctx context.Context) error {
+	if s.need <= 0 || len(s.devices.names) == 0 {
+		return nil
+	}
+	return s.take(ctx)
+}
+
+func (s *seat) take(ctx context.Context) (err error) {
+	if s.leave == nil {
+		s.names, s.leave, err = s.devices.Acquire(ctx, s.need)
+		s.since = time.Now()
+	}
+	return err
+}
+
+// trained gives cores back as soon as the trainer has finished with them; a GPU
+// is free when its process has ended.
+func (s *seat) trained() {
+	if len(s.names) == 0 {
+		s.end()
+	}
+}
+
+func (s *seat) end() {
+	if s.leave == nil || s.ended {
+		return
+	}
+	s.ended = true
+	s.leave()
+	s.devices.Lasted(time.Since(s.since))
 }

@@ -66,6 +66,7 @@ func (s *slots) ReleaseSlot(info worker.SlotReleaseInfo) {
 	defer s.devices.mu.Unlock()
 	if info.Permit().UserData == (used{}) {
 		s.devices.taken--
+		s.devices.left = max(0, s.devices.left-1)
 	} else {
 		s.polling--
 	}

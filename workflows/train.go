@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
+	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 
 	"sweep"
@@ -62,6 +63,8 @@ type TrainActivities struct {
 	Finish time.Duration
 	Hurry  <-chan struct{}
 
+	Meter *Meter // nil measures nothing
+
 	// Heart, if set, takes the place of heartbeats to the server.
 	Heart func(context.Context, Beat) error
 }
@@ -94,13 +97,35 @@ func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, 
 	p := &pulse{lostAfter: in.Settings.lostAfter(), beat: Beat{Steps: in.Params.Steps}}
 	go p.keep(work, cancel, a.heart(ctx, p.lostAfter/4), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
 	tell := teller(ctx)
+	ended := a.observe(ctx, in)
 	done, err := a.run(work, in, func(e trainerplugin.Event) {
+		a.Meter.event(in.Ref, e)
 		b := p.event(e)
 		if _, ok := e.(trainerplugin.Evaluation); ok {
 			tell(b)
 		}
 	})
-	return done, applicationError(work, err)
+	err = applicationError(work, err)
+	ended(done, err)
+	return done, err
+}
+
+// observe logs and measures the attempt from here until ended is called.
+func (a *TrainActivities) observe(ctx context.Context, in TrainInput) (ended func(TrainDone, error)) {
+	began := time.Now()
+	log := sdklog.With(activity.GetLogger(ctx), "sweep", in.Ref.Sweep, "trial", in.Ref.Trial, "attempt", in.Ref.Number)
+	log.Info("attempt begins")
+	a.Meter.begin(in.Ref)
+	return func(done TrainDone, err error) {
+		seconds := time.Since(began).Seconds()
+		if err == nil {
+			a.Meter.end(in.Ref, string(sweep.Completed))
+			log.Info("attempt has trained", "seconds", seconds, "steps", done.Steps)
+			return
+		}
+		a.Meter.end(in.Ref, failureType(err))
+		log.Warn("attempt has ended without an outcome", "seconds", seconds, "failure", failureType(err), "reason", err.Error())
+	}
 }
 
 // heart returns what sends one heartbeat, within a limit. Its error is a
@@ -133,11 +158,11 @@ func teller(ctx context.Context) func(Beat) {
 
 // run makes one attempt and leaves its outcome in the spool.
 func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(trainerplugin.Event)) (done TrainDone, err error) {
-	devices, release, err := a.Devices.Acquire(ctx, in.Settings.GPUs)
-	if err != nil {
+	place := &seat{devices: a.Devices, need: in.Settings.GPUs}
+	if err := place.early(ctx); err != nil {
 		return done, err
 	}
-	defer release()
+	defer place.end()
 	report, err := in.Spool.Create(in.Ref, a.Worker)
 	if err != nil {
 		return done, err
@@ -155,7 +180,7 @@ func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(tra
 	if err := k.fetch(ctx, in.From); err != nil {
 		return done, err
 	}
-	outcome, err := a.launch(ctx, in, devices, func(e trainerplugin.Event) error {
+	outcome, err := a.launch(ctx, in, place, func(e trainerplugin.Event) error {
 		if s, ok := e.(trainerplugin.Started); ok && in.Stream != "" && s.NoiseID != in.Stream {
 			return fmt.Errorf("%w: its checkpoint is of no use, and the privacy budget has no room for starting over with fresh noise", trainerplugin.ErrRefused)
 		}
@@ -175,13 +200,13 @@ func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(tra
 }
 
 // launch runs the attempt's trainer in a process of its own.
-func (a *TrainActivities) launch(ctx context.Context, in TrainInput, devices []string, report func(trainerplugin.Event) error) (o sweep.Outcome, err error) {
+func (a *TrainActivities) launch(ctx context.Context, in TrainInput, place *seat, report func(trainerplugin.Event) error) (o sweep.Outcome, err error) {
 	log, err := in.Spool.CreateLog(in.Ref)
 	if err != nil {
 		return o, err
 	}
 	defer log.Close() // it is for people: its loss is no reason to fail
-	j := a.job(in, devices)
+	j := a.job(in, place.names)
 	t, err := a.Launch(ctx, in.Settings.Trainer, j, log)
 	if err != nil {
 		return o, err
@@ -190,6 +215,10 @@ func (a *TrainActivities) launch(ctx context.Context, in TrainInput, devices []s
 	if _, err := t.Check(ctx, j); err != nil {
 		return o, err
 	}
+	if err := place.take(ctx); err != nil {
+		return o, err
+	}
+	defer place.trained()
 	return t.Train(ctx, j, report)
 }
 

@@ -47,6 +47,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	app.Commands = []*cli.Command{
 		startCommand, planCommand, statusCommand, listCommand, trialsCommand, bestCommand, frontierCommand, compareCommand, queryCommand, exportCommand, importCommand, watchCommand, uiCommand, reportCommand, waitCommand,
 		pauseCommand, resumeCommand, stopCommand, cancelCommand, setCommand, retryCommand, extendCommand, budgetCommand,
+		logsCommand, payloadKeyCommand,
 		workerCommand, serverCommand, accountCommand, recountCommand, verifyCommand, auditCommand, dataCommand, trainersCommand, recipesCommand, schemaCommand, doctorCommand, versionCommand,
 	}
 	for _, command := range app.Commands {

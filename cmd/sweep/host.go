@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"runtime"
@@ -18,8 +19,10 @@ import (
 
 	"sweep"
 	"sweep/results"
+	"sweep/trainerplugin"
 	"sweep/workflows"
 	"sweep/workflows/devserver"
+	"sweep/workflows/payload"
 )
 
 // namespace is where sweeps run on the embedded server.
@@ -41,7 +44,8 @@ type host struct {
 	serves    bool // this process serves the record
 	joins     bool // another process does, and this one relies on it
 	trains    bool
-	serverPID int // of the process that runs the embedded server
+	metrics   *metrics // nil if nobody wants them
+	serverPID int      // of the process that runs the embedded server
 
 	devices *workflows.Devices // that this process trains on, if it trains
 	closers []func() error
@@ -63,6 +67,8 @@ type role struct {
 	logger  *slog.Logger
 	trouble func(string) // is told of what a person must mend
 	uiPort  int
+
+	metrics *metrics
 
 	makeCurrent bool // have new sweeps start on build
 }
@@ -100,7 +106,7 @@ func openCluster(ctx context.Context, p place, r role) (*host, error) {
 	if err != nil {
 		return nil, hinted{fmt.Errorf("temporal configuration: %w", err), "TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS_* override the file"}
 	}
-	h := &host{place: p, cluster: true, namespace: options.Namespace}
+	h := &host{place: p, cluster: true, namespace: options.Namespace, metrics: r.metrics}
 	if h.namespace == "" {
 		h.namespace = client.DefaultNamespace
 	}
@@ -123,7 +129,7 @@ func joinEmbedded(ctx context.Context, p place, r role) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{place: p, namespace: namespace, uiURL: info.UIURL, serverPID: info.PID}
+	h := &host{place: p, namespace: namespace, uiURL: info.UIURL, serverPID: info.PID, metrics: r.metrics}
 	return h, h.dial(ctx, options, r)
 }
 
@@ -136,7 +142,7 @@ func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{place: p, namespace: namespace, uiURL: server.Info().UIURL, owner: true, serverPID: os.Getpid()}
+	h := &host{place: p, namespace: namespace, uiURL: server.Info().UIURL, owner: true, serverPID: os.Getpid(), metrics: r.metrics}
 	h.closers = append(h.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
@@ -160,6 +166,24 @@ func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 func (h *host) dial(ctx context.Context, o client.Options, r role) (err error) {
 	o.Identity = devserver.Identity("sweep")
 	o.Logger = sdklog.NewStructuredLogger(r.logger)
+	if h.metrics != nil {
+		o.MetricsHandler = h.metrics.handler
+	}
+	if h.payloadKey != "" {
+		codec, err := payload.Open(h.payloadKey)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		codec.Apply(&o)
+	}
+	tracer, flush, err := tracing(ctx)
+	if err != nil {
+		return err
+	}
+	if tracer != nil {
+		o.Interceptors = append(o.Interceptors, tracer)
+		h.closers = append(h.closers, flush)
+	}
 	if h.client, err = client.DialContext(ctx, o); err != nil {
 		return err
 	}
@@ -223,6 +247,9 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 		return err
 	}
 	h.closers = append(h.closers, store.Close)
+	if h.metrics != nil {
+		h.metrics.registry.MustRegister(sweepsCollector{store.Reader})
+	}
 	activities := &workflows.RecordActivities{Results: record{store}, Spool: h.spool(), EnterFile: enterer(store), Suggest: suggester(store)}
 	activities.Runs = func(ctx context.Context, id sweep.SweepID) (bool, error) { return workflows.Running(ctx, h.client, id) }
 	if h.devices != nil {
@@ -240,11 +267,20 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 }
 
 func (h *host) trainWorkers(r role) ([]worker.Worker, error) {
-	return workflows.NewTrainWorkers(h.client, r.queues, &workflows.TrainActivities{
-		Launch: launch, Devices: h.devices,
-		DataDir: h.data, Worker: devserver.Identity("train"),
+	ahead := newSpares()
+	h.closers = append(h.closers, ahead.close)
+	a := &workflows.TrainActivities{
+		Launch: func(ctx context.Context, t workflows.Trainer, j trainerplugin.Job, log io.Writer) (workflows.Launched, error) {
+			return launchWith(ctx, ahead, t, j, log)
+		},
+		Devices: h.devices, DataDir: h.data, Worker: devserver.Identity("train"),
 		Finish: finishFor(r.grace), Hurry: r.hurry,
-	}, drainGrace)
+	}
+	if h.metrics != nil {
+		a.Meter = workflows.NewMeter(h.devices)
+		h.metrics.registry.MustRegister(a.Meter)
+	}
+	return workflows.NewTrainWorkers(h.client, r.queues, a, drainGrace)
 }
 
 // shares is how many trials run at once, and how many threads each has.

@@ -66,6 +66,11 @@ func (p *processes) wereKilled() bool {
 // launch starts a trainer in a process of its own, watched by a guard that
 // holds it to the contract.
 func launch(ctx context.Context, t workflows.Trainer, j trainerplugin.Job, log io.Writer) (workflows.Launched, error) {
+	return launchWith(ctx, nil, t, j, log)
+}
+
+// launchWith is launch where a trainer may have been started ahead.
+func launchWith(ctx context.Context, ahead *spares, t workflows.Trainer, j trainerplugin.Job, log io.Writer) (workflows.Launched, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -77,19 +82,31 @@ func launch(ctx context.Context, t workflows.Trainer, j trainerplugin.Job, log i
 	if len(t.Command) == 0 {
 		o.Command = []string{self, trainerVerb}
 	}
-	process, err := trainerplugin.Launch(ctx, o)
-	if err != nil {
-		return nil, err
+	var process *trainerplugin.Process
+	if ahead != nil {
+		process = ahead.take(ctx, o)
+		ahead.prepare(o)
+	}
+	if process == nil {
+		if process, err = trainerplugin.Launch(ctx, o); err != nil {
+			return nil, err
+		}
 	}
 	running.add(process)
 	guarded := trainerplugin.Guard(process, trainerplugin.Limits{Silence: silence})
-	return &launched{guarded, process}, nil
+	began := time.Now()
+	return &launched{guarded, process, func() {
+		if ahead != nil {
+			ahead.lived(o, time.Since(began))
+		}
+	}}, nil
 }
 
 // launched is a guarded trainer and its process.
 type launched struct {
 	trainerplugin.Trainer
 	process *trainerplugin.Process
+	ended   func()
 }
 
 // Train says of a trainer that a person killed that it was not its own fault.
@@ -103,6 +120,7 @@ func (l *launched) Train(ctx context.Context, j trainerplugin.Job, report func(t
 
 func (l *launched) Close() error {
 	running.remove(l.process)
+	l.ended()
 	return l.process.Close()
 }
 

@@ -75,6 +75,9 @@ func serve(c *cli.Context, p place, open func(context.Context, role) (*host, err
 	if err != nil {
 		return err
 	}
+	if r.metrics, err = newMetrics(c.String(metricsFlag.Name)); err != nil {
+		return err
+	}
 	talk := newTalker(c, logger)
 	r.logger, r.hurry = logger, make(chan struct{})
 	r.trouble = func(what string) { talk.say("sweep: temporal server: %s", what) }
@@ -83,6 +86,7 @@ func serve(c *cli.Context, p place, open func(context.Context, role) (*host, err
 	if err != nil {
 		return err
 	}
+	h.serveMetrics(talk)
 	talkOfWork(talk, h, c, r)
 	err = untilDone(ctx, h, c.Bool("until-idle"))
 	if ctx.Err() != nil {

@@ -143,6 +143,10 @@ const onCluster = 32
 // Tests have less time.
 var lostAfter time.Duration
 
+// waitReady is how many trials stand ready for a slot of this process, so that
+// one that becomes free need not wait for the record and the workflows.
+const waitReady = 2
+
 // sweepInput is what the sweep's workflow is told.
 func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.SweepInput {
 	parallel := s.Run.Parallel
@@ -151,6 +155,10 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 		if h.cluster {
 			parallel = onCluster
 		}
+	}
+	if h.owner { // this process's slots bound what runs
+		atOnce, _ := shares(r)
+		parallel = min(parallel+atOnce+waitReady, workflows.MaxParallel)
 	}
 	in := workflows.SweepInput{
 		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.ClassQueue(s.Run.Queue),

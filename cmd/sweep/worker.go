@@ -81,7 +81,7 @@ var hostFlags = join(deviceFlags, logFlags, []cli.Flag{
 }, connectFlags)
 
 // serveFlags are on commands that run until they are told to end.
-var serveFlags = hostFlags
+var serveFlags = join([]cli.Flag{metricsFlag}, hostFlags)
 
 func join(lists ...[]cli.Flag) (all []cli.Flag) {
 	for _, l := range lists {
