@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"bytes"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -157,4 +158,28 @@ func imports(t *testing.T, file string) (paths []string) {
 		paths = append(paths, p)
 	}
 	return paths
+}
+
+// No string is ever given to a shell: what a sweep file names is run by its
+// path, with its arguments as they stand.
+func TestNoShell(t *testing.T) {
+	shells := []string{"sh", "bash", "zsh", "dash", "ksh", "cmd", "cmd.exe", "powershell"}
+	for _, file := range goFiles(t) {
+		if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "trainerplugin/trainertest/") { // which misbehaves on purpose
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				text, _ := strconv.Unquote(lit.Value)
+				if slices.Contains(shells, path.Base(text)) {
+					t.Errorf("%s names the shell %q", file, text)
+				}
+			}
+			return true
+		})
+	}
 }

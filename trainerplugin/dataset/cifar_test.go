@@ -172,6 +172,24 @@ func TestTarDamage(t *testing.T) {
 	}
 }
 
+func TestTarOfTooManyMembers(t *testing.T) {
+	defer func(before int) { maxMembers = before }(maxMembers)
+	maxMembers = 3
+	var names []string
+	visit := func(m member) error {
+		names = append(names, m.name)
+		return nil
+	}
+	few := tarball(t, tarFile{"a", nil}, tarFile{"b", nil}, tarFile{"c", nil})
+	if err := walkTar("t.tar", bytes.NewReader(few), visit); err != nil || len(names) != 3 {
+		t.Errorf("three members: %q, %v", names, err)
+	}
+	many := tarball(t, tarFile{"a", nil}, tarFile{"b", nil}, tarFile{"c", nil}, tarFile{"d", nil})
+	if err := walkTar("t.tar", bytes.NewReader(many), visit); err == nil || !strings.Contains(err.Error(), "t.tar: offset 1536: more than 3 members") {
+		t.Errorf("four members: %v, want a refusal at the fourth", err)
+	}
+}
+
 func FuzzCIFAR(f *testing.F) {
 	f.Add(tinyRecord(0, 0, 0), int64(14))
 	f.Add(tinyFiles()["data_batch_1.bin"], int64(28))

@@ -25,7 +25,7 @@ func walkTar(archive string, r io.Reader, visit func(member) error) error {
 	counted := &countingReader{r: r}
 	t := tar.NewReader(counted)
 	at := int64(0) // where the next header is
-	for {
+	for n := 0; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF && counted.zeros < tarBlock {
 			// The library takes this for the end; it is where a copy broke off.
@@ -36,6 +36,9 @@ func walkTar(archive string, r io.Reader, visit func(member) error) error {
 		}
 		if err != nil {
 			return &FileError{Path: archive, Offset: at, Err: wrapTar(err)}
+		}
+		if n == maxMembers {
+			return badFile(archive, at, "more than %d members; unpack larger archives into a folder", maxMembers)
 		}
 		name := path.Clean(h.Name)
 		if path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\x00\\") {
@@ -51,6 +54,10 @@ func walkTar(archive string, r io.Reader, visit func(member) error) error {
 		}
 	}
 }
+
+// maxMembers bounds how many members an archive may have, of which empty ones
+// cost next to nothing once they are compressed. ImageNet has 1.3 million.
+var maxMembers = 5_000_000
 
 // tarBlock is the unit of a tar archive, which ends in two blocks of zeros.
 const tarBlock = 512
