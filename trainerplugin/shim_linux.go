@@ -36,6 +36,7 @@ func (s *shim) run() int {
 	// Batch systems signal all processes of a job; this one goes when its
 	// host says so.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	syscall.Umask(0o077) // the trainer's socket and files are its user's alone
 	pid, err := s.start()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "sweep: start %s: %v\n", s.command[0], err)
