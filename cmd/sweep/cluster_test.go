@@ -34,12 +34,7 @@ func TestCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	env := []string{
-		"TEMPORAL_ADDRESS=" + info.Address, "TEMPORAL_NAMESPACE=" + info.Namespace, "TEMPORAL_TLS_SERVER_NAME=sweep.local",
-		"TEMPORAL_TLS_SERVER_CA_CERT_PATH=" + filepath.Join(state, "tls-ca.pem"),
-		"TEMPORAL_TLS_CLIENT_CERT_PATH=" + filepath.Join(state, "tls-cert.pem"),
-		"TEMPORAL_TLS_CLIENT_KEY_PATH=" + filepath.Join(state, "tls-key.pem"),
-	}
+	env := clusterEnv(state, info)
 	worker := sweepIn(t.TempDir(), "worker", "--at-once", "2")
 	worker.Env = append(worker.Env, env...)
 	defer background(t, worker)()
@@ -53,6 +48,7 @@ func TestCluster(t *testing.T) {
 	if err == nil || start.ProcessState.ExitCode() != exitFailed || strings.Count(string(out), "diverged") < 1 {
 		t.Fatalf("a sweep of which half diverges: %v, want exit status %d\n%s", err, exitFailed, out)
 	}
+	detachOnCluster(t, env)
 	listed, err := sweepIn(near, "trials", "-o", "csv").Output()
 	if err != nil || strings.Count(string(listed), ",completed,") != 2 || strings.Count(string(listed), ",failed,") != 2 {
 		t.Errorf("trials: %v\n%s\nwant two completed, two failed", err, listed)
@@ -73,6 +69,16 @@ grid: {batch_size: [60, 120]}
 fixed: {learning_rate: 0.5, steps: 500, option.step_time: 10ms}
 run: {parallel: 2, checkpoint_every: 1h}
 `
+
+// clusterEnv is how Temporal's own variables name the server of another process.
+func clusterEnv(state string, info devserver.Info) []string {
+	return []string{
+		"TEMPORAL_ADDRESS=" + info.Address, "TEMPORAL_NAMESPACE=" + info.Namespace, "TEMPORAL_TLS_SERVER_NAME=sweep.local",
+		"TEMPORAL_TLS_SERVER_CA_CERT_PATH=" + filepath.Join(state, "tls-ca.pem"),
+		"TEMPORAL_TLS_CLIENT_CERT_PATH=" + filepath.Join(state, "tls-cert.pem"),
+		"TEMPORAL_TLS_CLIENT_KEY_PATH=" + filepath.Join(state, "tls-key.pem"),
+	}
+}
 
 // TestInterrupt presses Ctrl-C once: trainers write checkpoints, the trials are
 // stopped, and resuming goes on from there.
@@ -139,4 +145,24 @@ func background(t *testing.T, cmd *exec.Cmd) (stop func()) {
 			t.Errorf("%v: %v", cmd.Args, err)
 		}
 	}
+}
+
+// detachOnCluster starts a sweep and leaves: a process in the background serves
+// the results file until the sweep is done, and then ends.
+func detachOnCluster(t *testing.T, env []string) {
+	t.Helper()
+	dir := t.TempDir()
+	grid := strings.Replace(strings.Replace(replayGrid, "name: replay", "name: away", 1), "1e38", "0.25", 1)
+	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(grid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"start", "--detach", "--priority", "1", "grid.yaml"}, {"wait", "--timeout", "2m"}} {
+		cmd := sweepIn(dir, args...)
+		cmd.Env = append(cmd.Env, env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	p := place{db: filepath.Join(dir, "results.db"), state: filepath.Join(dir, "results.d")}
+	waitFor(t, "end of the process in the background", func() bool { return !recordServed(p) })
 }

@@ -67,6 +67,7 @@ type role struct {
 	logger  *slog.Logger
 	trouble func(string) // is told of what a person must mend
 	uiPort  int
+	listen  string // IP address of the embedded server; "" is 127.0.0.1
 
 	metrics *metrics
 
@@ -137,7 +138,7 @@ func joinEmbedded(ctx context.Context, p place, r role) (*host, error) {
 func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 	server, err := devserver.Start(ctx, devserver.Options{
 		Dir: p.state, Namespace: namespace, SearchAttributes: workflows.SearchAttributes(),
-		UI: true, UIPort: r.uiPort, Logger: r.logger, OnTrouble: r.trouble,
+		Listen: r.listen, UI: true, UIPort: r.uiPort, Logger: r.logger, OnTrouble: r.trouble,
 	})
 	if err != nil {
 		return nil, err

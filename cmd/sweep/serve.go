@@ -37,6 +37,7 @@ processes train.`,
 	Flags: append([]cli.Flag{
 		queuesFlag,
 		&cli.BoolFlag{Name: "until-idle", Usage: "end when no sweep is left to run"},
+		&cli.StringFlag{Name: "listen", Usage: "let workers of other machines in at this `IP` address of this one; they need the certificates in the results folder", DefaultText: "127.0.0.1, this machine alone"},
 		&cli.BoolFlag{Name: "no-train", Usage: "leave training to `sweep worker` processes"},
 		makeCurrentFlag,
 	}, serveFlags...),
@@ -47,7 +48,7 @@ processes train.`,
 		}
 		return serve(c, p, func(ctx context.Context, r role) (*host, error) {
 			if !configured() {
-				r.train = !c.Bool("no-train")
+				r.train, r.listen = !c.Bool("no-train"), c.String("listen")
 				return runEmbedded(ctx, p, r)
 			}
 			r.record = true

@@ -3,7 +3,7 @@
 //
 // One folder holds one server: its SQLite database, the certificates that its
 // clients need, a lock, and while it runs a file that says where it listens.
-// Every listener is on 127.0.0.1. The gRPC ports demand a client certificate
+// Every listener is on 127.0.0.1, unless the frontend is told otherwise. The gRPC ports demand a client certificate
 // from the folder (mode 0600), and the UI a token that is new at each start and
 // part of [Info.UIURL], so other users of the machine have no way in.
 //
@@ -43,6 +43,11 @@ type Options struct {
 	// SQLite there is room for 10 Keyword and 3 of each other type.
 	SearchAttributes map[string]enums.IndexedValueType
 
+	// Listen is the IP address of the frontend, for clients on other machines,
+	// which need the folder's certificates; "" is 127.0.0.1. All other listeners
+	// stay there.
+	Listen string
+
 	UI         bool                    // serve the web UI
 	UIPort     int                     // on 127.0.0.1; 0 is 8233 or, if that is taken, any free port
 	ReadOnlyUI bool                    // refuse every write that comes through the UI
@@ -74,6 +79,12 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Retention < time.Hour {
 		return o, fmt.Errorf("options: retention %v is below Temporal's minimum of 1h", o.Retention)
+	}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1"
+	}
+	if ip := net.ParseIP(o.Listen); ip == nil || ip.IsUnspecified() {
+		return o, fmt.Errorf("options: %q is no IP address of this machine; name the one that others reach it by", o.Listen)
 	}
 	for prefix := range o.Extra {
 		if len(prefix) < 3 || prefix[0] != '/' || prefix[len(prefix)-1] != '/' {

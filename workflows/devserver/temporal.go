@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"go.temporal.io/server/common/authorization"
@@ -64,7 +66,7 @@ func (s *Server) launch(ctx context.Context) error {
 // server ends its process when it cannot listen; here its logger panics
 // instead, in this goroutine.
 func (s *Server) build(store *config.SQL) (_ temporal.Server, err error) {
-	s.info.Address = localAddress(s.ports[0])
+	s.info.Address = net.JoinHostPort(s.options.Listen, strconv.Itoa(s.ports[0]))
 	log := &serverLog{journal: s.journal}
 	log.building.Store(true)
 	defer log.building.Store(false)
@@ -81,6 +83,7 @@ func (s *Server) build(store *config.SQL) (_ temporal.Server, err error) {
 	for i, name := range services {
 		hosts[name] = static.SingleLocalHost(localAddress(s.ports[i]))
 	}
+	hosts[primitives.FrontendService] = static.SingleLocalHost(s.info.Address)
 	return temporal.NewServer(
 		temporal.WithConfig(s.temporalConfig(store)),
 		temporal.ForServices(temporal.DefaultServices),
@@ -112,6 +115,9 @@ func (s *Server) temporalConfig(store *config.SQL) *config.Config {
 		// HTTPPort stays 0, which leaves the HTTP API off.
 		c.Services[string(name)] = config.Service{RPC: config.RPC{GRPCPort: s.ports[i], BindOnIP: "127.0.0.1"}}
 	}
+	frontend := c.Services[string(primitives.FrontendService)]
+	frontend.RPC.BindOnIP = s.options.Listen
+	c.Services[string(primitives.FrontendService)] = frontend
 	c.Global.Membership.BroadcastAddress = "127.0.0.1"
 	c.Global.TLS = s.certs.serverTLS()
 	c.Archival.History.State, c.Archival.Visibility.State = "disabled", "disabled"

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sweep/workflows/devserver"
+)
+
+// partedGrid is trials of the fake trainer that take about 2 s each.
+const partedGrid = `
+name: parted
+data: {name: glyphs, train: 600, validation: 300}
+model: tanh-cnn
+%s
+privacy: {noise_multiplier: [2], delta: 1e-4, accountant: rdp, noise: seeded}
+grid: {batch_size: [60, 120], learning_rate: [0.25, 0.5, 1, 2, 3, 4, 5, 6]}
+fixed: {steps: 100, option.step_time: 20ms}
+run: {parallel: 4, checkpoint_every: 1s}
+`
+
+// TestNetworkCut puts a server with the record and two workers on machines of
+// their own, as far as the network goes, and cuts one worker off for a moment
+// and the other for longer than it takes to be given up. Every trial is
+// completed once, whoever trained it.
+func TestNetworkCut(t *testing.T) {
+	net := newNetwork(t, "srv", "wa", "wb")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, partedGrid, fakeTrainer(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const silence = "SWEEP_TEST_LOST_AFTER=6s"
+	server := net.on("srv", sweepIn(dir, "server", "--no-train", "--listen", net.address("srv")))
+	defer background(t, server)()
+	waitForServer(t, dir)
+	info, err := devserver.Running(filepath.Join(dir, "results.d"))
+	if err != nil || !strings.HasPrefix(info.Address, net.address("srv")+":") {
+		t.Fatalf("the server is at %s, %v; want the address of its machine", info.Address, err)
+	}
+	for _, name := range []string{"wa", "wb"} {
+		worker := net.on(name, sweepIn(t.TempDir(), "worker", "--at-once", "2"))
+		worker.Env = append(worker.Env, clusterEnv(filepath.Join(dir, "results.d"), info)...)
+		defer background(t, worker)()
+	}
+	start := net.on("srv", sweepIn(dir, "start", "--detach", "grid.yaml"))
+	start.Env = append(start.Env, silence)
+	if out, err := start.CombinedOutput(); err != nil {
+		t.Fatalf("start: %v\n%s", err, out)
+	}
+	completed := func() int {
+		out, _ := sweepIn(dir, "trials", "--state", "completed", "-o", "csv").Output()
+		return strings.Count(string(out), ",completed,")
+	}
+	waitFor(t, "completed trial", func() bool { return completed() > 0 })
+	net.cut("wa")
+	time.Sleep(2 * time.Second)
+	net.heal("wa")
+	net.cut("wb")
+	time.Sleep(9 * time.Second)
+	net.heal("wb")
+	wait := sweepIn(dir, "wait", "--timeout", "5m")
+	if out, err := wait.CombinedOutput(); err != nil {
+		t.Fatalf("after the network has healed: %v\n%s", err, out)
+	}
+	if n := completed(); n != 16 {
+		t.Errorf("%d trials completed, want 16", n)
+	}
+	for _, q := range []struct{ sql, want string }{
+		{`SELECT count(*) FROM attempts WHERE failure IS NULL`, "16"}, // each outcome was recorded by one attempt
+		{`SELECT count(*) FROM attempts WHERE ended IS NULL`, "0"},
+	} {
+		out, err := exec.Command("sqlite3", filepath.Join(dir, "results.db"), q.sql).CombinedOutput()
+		if err != nil || strings.TrimSpace(string(out)) != q.want {
+			t.Errorf("%s: %s, %v; want %s", q.sql, out, err, q.want)
+		}
+	}
+	lost, err := exec.Command("sqlite3", filepath.Join(dir, "results.db"), `SELECT count(*) FROM attempts WHERE failure = 'lost'`).Output()
+	t.Logf("attempts lost to the cut: %s", strings.TrimSpace(string(lost)))
+	if err == nil && strings.TrimSpace(string(lost)) == "0" {
+		t.Error("no attempt was lost: the cut was not felt")
+	}
+}
+
+// A network is machines of their own on one switch, made of the kernel's
+// network namespaces.
+type network struct {
+	t     *testing.T
+	tag   string
+	names []string
+}
+
+// newNetwork skips the test, aloud, where the system does not allow it.
+func newNetwork(t *testing.T, names ...string) *network {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("long")
+	}
+	n := &network{t: t, tag: fmt.Sprintf("sw%d", os.Getpid()), names: names}
+	try := func(args ...string) {
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "SKIPPED: no network namespaces here, so no test of a network cut: ip %s: %v: %s\n", strings.Join(args, " "), err, out)
+			t.Skipf("ip %s: %v: %s", strings.Join(args, " "), err, out)
+		}
+	}
+	t.Cleanup(func() {
+		for _, name := range append(names, "switch") {
+			_ = exec.Command("ip", "netns", "del", n.space(name)).Run() // what was never made is not there
+		}
+	})
+	try("netns", "add", n.space("switch"))
+	try("-n", n.space("switch"), "link", "add", "br0", "type", "bridge")
+	try("-n", n.space("switch"), "link", "set", "br0", "up")
+	for _, name := range names {
+		space, port := n.space(name), n.port(name)
+		try("netns", "add", space)
+		try("-n", space, "link", "set", "lo", "up")
+		try("-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", n.space("switch"))
+		try("-n", space, "addr", "add", n.address(name)+"/24", "dev", "eth0")
+		try("-n", space, "link", "set", "eth0", "up")
+		try("-n", n.space("switch"), "link", "set", port, "master", "br0", "up")
+	}
+	return n
+}
+
+func (n *network) space(name string) string { return n.tag + name }
+func (n *network) port(name string) string  { return "p-" + name }
+
+func (n *network) address(name string) string {
+	for i, other := range n.names {
+		if other == name {
+			return fmt.Sprintf("10.77.0.%d", i+1)
+		}
+	}
+	n.t.Fatalf("no machine %s", name)
+	return ""
+}
+
+// on has cmd run on the machine.
+func (n *network) on(name string, cmd *exec.Cmd) *exec.Cmd {
+	cmd.Args = append([]string{"nsenter", "--net=/run/netns/" + n.space(name), cmd.Path}, cmd.Args[1:]...)
+	path, err := exec.LookPath("nsenter")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	cmd.Path = path
+	return cmd
+}
+
+func (n *network) cut(name string)  { n.link(name, "down") }
+func (n *network) heal(name string) { n.link(name, "up") }
+
+func (n *network) link(name, state string) {
+	n.t.Helper()
+	out, err := exec.Command("ip", "-n", n.space("switch"), "link", "set", n.port(name), state).CombinedOutput()
+	if err != nil {
+		n.t.Fatalf("set %s %s: %v: %s", name, state, err, out)
+	}
+}
