@@ -1,4 +1,4 @@
-.PHONY: soak build test check race lint e2e bench bench-engine bench-privacy gpu-check
+.PHONY: soak build test check race lint e2e bench bench-engine bench-privacy gpu-check bench-orchestration
 
 build: ## the program, as ./bin/sweep
 	go build -o bin/sweep ./cmd/sweep
@@ -31,6 +31,8 @@ bench-engine: ## our engine beside torch, Opacus and JAX from PyPI, interleaved
 gpu-check: ## what works on this machine's GPU, and how fast: a table, and gpu-check.json; docs/gpu.md
 	@if command -v go >/dev/null; then go build -o bin/gpu-check ./trainerplugin/xla/gpucheck; fi
 	bin/gpu-check -out gpu-check.json
+bench-orchestration: ## trials a second, memory and overhead, beside Ray Tune and Optuna from PyPI
+	workflows/bench/bench.sh
 
 bench-privacy: build ## our accountants beside dp_accounting and Opacus from PyPI
 	privacy/bench/run bin/sweep
