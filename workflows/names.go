@@ -93,6 +93,7 @@ type SweepInput struct {
 	ResultsQueue string
 	TrainQueue   string
 	Parallel     int // trials in flight; 1 to MaxParallel
+	Ahead        int // further ones that stand ready; the slots of the only process that trains keep them from running
 	Priority     int // 1, the most urgent, to 5; 0 is the server's default
 	Attributes   bool
 	Private      bool         // the server must not see hyper-parameters: payloads are encrypted, and names and search attributes say nothing

@@ -178,7 +178,7 @@ func (s *sweepRun) mark(ctx workflow.Context) error {
 
 // fill starts trials until the window is full or nothing is left.
 func (s *sweepRun) fill(ctx workflow.Context) error {
-	for len(s.running) < s.in.Parallel && !s.in.Paused && !s.in.Stopping && !s.draining {
+	for len(s.running) < s.in.Parallel+s.in.Ahead && !s.in.Paused && !s.in.Stopping && !s.draining {
 		if len(s.queue) == 0 {
 			if s.drained {
 				return nil
@@ -204,7 +204,7 @@ func (s *sweepRun) fetch(ctx workflow.Context) error {
 	}
 	var r *RecordActivities
 	var b Batch
-	want := Want{Sweep: s.in.Sweep, Limit: max(2*s.in.Parallel, 50), Free: s.in.Parallel - len(s.running), Skip: skip}
+	want := Want{Sweep: s.in.Sweep, Limit: max(2*s.in.Parallel, 50), Free: s.in.Parallel + s.in.Ahead - len(s.running), Skip: skip}
 	err := workflow.ExecuteActivity(recordContext(ctx, s.in.ResultsQueue), r.Next, want).Get(ctx, &b)
 	s.queue, s.more, s.drained, s.again = b.Trials, b.More, len(b.Trials) == 0, false
 	return err

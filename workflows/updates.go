@@ -53,7 +53,7 @@ func mayRun(parallel int) error {
 // own machine, if it trains.
 func (s *sweepRun) setParallel(ctx workflow.Context, n int) (Answer, error) {
 	before := s.in.Parallel
-	s.in.Parallel = n
+	s.in.Parallel, s.in.Ahead = n, 0 // the slots of its process no longer say how many run
 	s.wake()
 	atOnce, err := s.makeRoom(ctx, n)
 	a := s.stand()

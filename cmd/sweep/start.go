@@ -156,10 +156,6 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 			parallel = onCluster
 		}
 	}
-	if h.owner { // this process's slots bound what runs
-		atOnce, _ := shares(r)
-		parallel = min(parallel+atOnce+waitReady, workflows.MaxParallel)
-	}
 	in := workflows.SweepInput{
 		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.ClassQueue(s.Run.Queue),
 		Parallel: parallel, Priority: s.Run.Priority, Private: h.payloadKey != "", Spool: h.spool(),
@@ -168,6 +164,9 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout, KeepWeights: s.Run.KeepWeights,
 			Checkpoints: h.checkpoints, LostAfter: lostAfter,
 		},
+	}
+	if atOnce, _ := shares(r); h.owner && atOnce <= parallel && !s.Adaptive() {
+		in.Ahead = min(atOnce+waitReady, workflows.MaxParallel-parallel)
 	}
 	in.RetryFailed = r.retry
 	if s.Trainer != nil {
