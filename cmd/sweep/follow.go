@@ -135,6 +135,9 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 		fmt.Fprintf(talk, "next      sweep status %[1]s\n          sweep trials %[1]s\n          sweep frontier %[1]s\n          sweep stop %[1]s\n", id)
 	}
 	in := sweepInput(h, id, s, r)
+	if c.Bool(partlyFlag.Name) {
+		in.Ahead = 0 // no trial claims its share of the budget before it can run
+	}
 	if !in.Private {
 		if in.Attributes, err = workflows.KnowsAttributes(ctx, h.client, h.namespace); err != nil {
 			return err
