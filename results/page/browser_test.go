@@ -216,7 +216,7 @@ func TestInABrowser(t *testing.T) {
 	t.Run("filters", func(t *testing.T) { filters(t, b, base) })
 	t.Run("dark", func(t *testing.T) { dark(t, b, base) })
 	t.Run("action", func(t *testing.T) {
-		b.run(t, chromedp.Navigate(base), chromedp.WaitVisible(".actions button"), chromedp.Click(`//button[text()="pause"]`))
+		b.run(t, chromedp.Navigate(base), chromedp.WaitVisible(".actions button"), chromedp.Evaluate[chromedp.Void](`window.before = true`), chromedp.Click(`//button[text()="pause"]`))
 		select {
 		case action := <-acted:
 			if action != "pause" {
@@ -225,6 +225,7 @@ func TestInABrowser(t *testing.T) {
 		case <-time.After(patience):
 			t.Error("the button did nothing")
 		}
+		b.until(t, `!window.before && document.readyState === "complete" && document.querySelector(".actions")`) // it leads back to the page
 	})
 	t.Run("every page", func(t *testing.T) {
 		for _, path := range allPages(r) {
