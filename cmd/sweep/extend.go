@@ -26,7 +26,7 @@ whatever else makes trials comparable may not: that is another sweep, with a nam
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "leave out trials that FILE lists no more without asking"},
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "run it in the background and return"},
-		partlyFlag, classFlag, priorityFlag, checkpointsFlag,
+		partlyFlag, classFlag, priorityFlag,
 	}, hostFlags...),
 	Action: func(c *cli.Context) error {
 		s, err := readSweepFile(c)

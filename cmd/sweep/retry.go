@@ -21,7 +21,7 @@ it is resumed with them. Finished trials never run again.`,
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "failed", Usage: "those that have failed; there are no others to retry"},
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "run it in the background and return"},
-		partlyFlag, classFlag, priorityFlag, checkpointsFlag,
+		partlyFlag, classFlag, priorityFlag,
 	}, hostFlags...),
 	Action: retryFailed,
 }
