@@ -36,3 +36,7 @@ bench-orchestration: ## trials a second, memory and overhead, beside Ray Tune an
 
 bench-privacy: build ## our accountants beside dp_accounting and Opacus from PyPI
 	privacy/bench/run bin/sweep
+
+.PHONY: bench-search
+bench-search: ## search strategies on a recorded surface, 50 seeds each
+	go run ./search/bench -plot search/regret.svg

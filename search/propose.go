@@ -34,6 +34,19 @@ func (s *Sweep) Most() int {
 	return points * max(s.Repeats, s.MostRepeats)
 }
 
+// Rungs is how many rungs of steps the strategy has, 1 if it has none.
+func (s *Sweep) Rungs() int {
+	if s.Settings.MinSteps == 0 {
+		return 1
+	}
+	return strategy.Rungs{Factor: s.Settings.Reduction, Least: s.leastShare()}.Len()
+}
+
+// leastShare is the first rung's share of the steps.
+func (s *Sweep) leastShare() float64 {
+	return float64(s.Settings.MinSteps) / float64(s.axes[s.axis("steps")].Values[0].(int))
+}
+
 // Suggest returns trials of a sweep that is [Sweep.Adaptive], to be added to those that are known, which are all of
 // the sweep's, in the order of their index: about n, fewer if the strategy has to
 // see first what comes of those that run. If done is set, none will follow.
@@ -204,7 +217,7 @@ func (s *Sweep) base(sp *space) strategy.Strategy {
 	cube, v := sp.cube(), s.Settings
 	rungs := strategy.Rungs{Factor: v.Reduction}
 	if v.MinSteps > 0 {
-		rungs.Least = float64(v.MinSteps) / float64(s.axes[s.axis("steps")].Values[0].(int))
+		rungs.Least = s.leastShare()
 	}
 	switch s.Strategy {
 	case "random":

@@ -182,6 +182,9 @@ func describeEntered(id sweep.SweepID, e workflows.Entered) string {
 	add(e.Known, "known before")
 	add(e.Reused, "finished by another sweep")
 	add(e.Gone, "no longer in the file and not run")
+	if len(parts) == 0 {
+		parts = []string{"as its strategy asks for them"}
+	}
 	return fmt.Sprintf("sweep %s: trials: %s", id, strings.Join(parts, ", "))
 }
 

@@ -17,10 +17,15 @@ var planCommand = &cli.Command{
 	Name:      "plan",
 	Usage:     "print the trials of a sweep file with their calibrated noise, and start nothing",
 	ArgsUsage: "FILE",
-	Flags: []cli.Flag{
+	Description: `Prints every trial with its noise, and what the whole takes: time by what trials of the
+record took, or by a rehearsal; ε by each accountant; what the search itself costs under
+each disclosure; and what the ledger holds. Of a strategy that decides as trials end, the
+first trials are printed, and stand for the others.`,
+	Flags: append([]cli.Flag{
+		&cli.BoolFlag{Name: "rehearse", Usage: "run a few steps of the largest trial to measure time and memory"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "print as `FORMAT`: table, json (one trial a line) or csv"},
 		&cli.IntFlag{Name: "limit", Value: 50, Usage: "print at most `N` trials in a table; 0 prints all"},
-	},
+	}, placeFlags...),
 	Action: func(c *cli.Context) error {
 		s, err := readSweepFile(c)
 		if err != nil {
@@ -64,35 +69,47 @@ func plannedOf(t search.Trial) planned {
 // planTable prints the first trials and what there are in all.
 func planTable(c *cli.Context, s *search.Sweep) error {
 	l := listing{headings: []string{"trial", "ε target", "σ", "q", "steps", "views", "what varies"}}
+	p, first, err := billOf(s)
+	if err != nil {
+		return err
+	}
 	limit := c.Int("limit")
-	views := 0.0
-	for t, err := range s.Trials(calibrate) {
-		if err != nil {
-			return err
-		}
-		p := t.Params
-		seen := float64(p.Batch) * float64(p.Steps) * float64(max(1, p.AugMult))
-		views += seen
-		if limit > 0 && t.Index >= limit {
-			continue
+	show := func(t search.Trial) {
+		if limit > 0 && len(l.rows) >= limit {
+			return
 		}
 		target := any("–")
 		if t.Target.Epsilon > 0 {
 			target = exact(t.Target.Epsilon)
 		}
-		l.rows = append(l.rows, []any{string(p.ID()), target, p.Noise, p.SampleRate(), p.Steps, seen, t.Label})
+		seen := float64(t.Params.Batch) * float64(t.Params.Steps) * float64(max(1, t.Params.AugMult))
+		l.rows = append(l.rows, []any{string(t.Params.ID()), target, t.Params.Noise, t.Params.SampleRate(), t.Params.Steps, seen, t.Label})
+	}
+	for t := range s.Trials(calibrate) { // billOf has seen every error
+		if show(t); limit > 0 && len(l.rows) >= limit {
+			break
+		}
+	}
+	for _, t := range first {
+		show(t)
 	}
 	if err := l.print(c); err != nil {
 		return err
 	}
 	w := c.App.Writer
-	if n := s.Len(); n > len(l.rows) {
-		fmt.Fprintf(w, "… and %d more (--limit 0 prints all)\n", n-len(l.rows))
+	switch n := p.trials - len(l.rows); {
+	case n > 0 && s.Adaptive():
+		fmt.Fprintf(w, "… and up to %d more, as %s decides when others have ended\n", n, s.Strategy)
+	case n > 0:
+		fmt.Fprintf(w, "… and %d more (--limit 0 prints all)\n", n)
 	}
 	fmt.Fprintf(w, "%s: trials: %d, %.4g views in all; δ = %s by %s, noise %s; nothing was started\n",
-		s.ID(), s.Len(), views, strconv.FormatFloat(s.Privacy.Delta, 'g', -1, 64), s.Privacy.Accountant, s.Privacy.Noise)
+		s.ID(), p.trials, p.views, strconv.FormatFloat(s.Privacy.Delta, 'g', -1, 64), s.Privacy.Accountant, s.Privacy.Noise)
 	tellDoubts(w, s)
-	_, err := fmt.Fprintln(w, "q is the sampling rate, σ the noise multiplier, rounded up so that ε holds; views are images seen, augmentations counted")
+	if err := p.print(c, s); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w, "q is the sampling rate, σ the noise multiplier, rounded up so that ε holds; views are images seen, augmentations counted")
 	return err
 }
 

@@ -30,7 +30,7 @@ the same name extends it: what is new is run. Ctrl-C once lets trainers write ch
 and stops; twice ends them at once.`,
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "start it in the background and return"},
-		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "extend a sweep without asking"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "start a large sweep without asking"},
 		classFlag, priorityFlag,
 		partlyFlag,
 	}, hostFlags...),
@@ -96,6 +96,9 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 	}
 	id, err := sweepFor(ctx, p, s)
 	if err != nil {
+		return err
+	}
+	if err := confirm(c, s); err != nil {
 		return err
 	}
 	// Calibration errors are the file's; they are told before anything starts.

@@ -248,7 +248,7 @@ func scaled(w io.Writer, rows []row) error {
 		}
 	}
 	m, h := found.meanAt(1, full.best())
-	fmt.Fprintf(w, "`tan` at batch %d, ε = %d, k = %d: the point that it confirms misses %.2f ± %.2f percentage points to the best of all %d points in full (%.2f %%), and at most half a point in %d of %d seeds, for 1/%.0f of the examples that training them all sees.\n",
-		tanBatch, tanEpsilon, tanScale, m, h, len(full.accuracy), 100*full.best(), near, seeds, 1/share)
+	fmt.Fprintf(w, "`tan` at batch %d, ε = %d, k = %d: the search sees 1/%d of the examples; the point that it confirms misses %.2f ± %.2f percentage points to the best of all %d points in full (%.2f %%), and at most half a point in %d of %d seeds, for 1/%.0f of the examples that training them all sees, the confirming run included.\n",
+		tanBatch, tanEpsilon, tanScale, tanScale, m, h, len(full.accuracy), 100*full.best(), near, seeds, 1/share)
 	return nil
 }

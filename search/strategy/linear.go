@@ -71,7 +71,7 @@ func (s LinearScaling) Next(tried []Tried, n int) ([]Ask, bool) {
 	if len(asks) > 0 || running(tried) {
 		return asks, false
 	}
-	low, high := top(at[s.Low]), top(at[s.High])
+	low, high := winner(at[s.Low]), winner(at[s.High])
 	if low == nil || high == nil {
 		return nil, true // everything failed
 	}
@@ -84,8 +84,8 @@ func (s LinearScaling) Next(tried []Tried, n int) ([]Ask, bool) {
 	return asks, len(asks) == 0
 }
 
-// top is the best point of what has ended, nil if there is none.
-func top(tried []Tried) Point {
+// winner is the best point of what has ended, nil if there is none.
+func winner(tried []Tried) Point {
 	tried = slices.DeleteFunc(slices.Clone(tried), func(t Tried) bool { _, ok := t.Value(); return !ok })
 	if len(tried) == 0 {
 		return nil

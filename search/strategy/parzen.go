@@ -12,10 +12,11 @@ import (
 // below 1/min(100, n+2).
 type parzen struct {
 	space   Space
-	weights []float64 // of the kernels, the prior's last; they sum to 1
-	at      []Point   // centres, without the prior's
-	sigma   float64   // of all kernels but the prior's, which has 1
-	norm    [][]float64
+	weights []float64   // of the kernels, the prior's last; they sum to 1
+	at      []Point     // centres, without the prior's
+	sigma   float64     // of all kernels but the prior's, which has 1
+	logs    []float64   // of the weights
+	norm    [][]float64 // of each dimension and kernel, the log of what a density is divided by
 }
 
 // newParzen centres kernels at the points, which are weighted in proportion to
@@ -32,12 +33,18 @@ func newParzen(s Space, points []Point, weights []float64) *parzen {
 	for i := range p.weights {
 		p.weights[i] /= total
 	}
-	p.norm = make([][]float64, len(s.Dims))
-	for d := range s.Dims {
+	p.logs, p.norm = make([]float64, n+1), make([][]float64, len(s.Dims))
+	for k, w := range p.weights {
+		p.logs[k] = math.Log(w)
+	}
+	for d, dim := range s.Dims {
 		p.norm[d] = make([]float64, n+1)
 		for k := range n + 1 {
 			μ, σ := p.kernel(d, k)
 			p.norm[d][k] = logMass(-μ/σ, (1-μ)/σ)
+			if dim.Levels == 0 {
+				p.norm[d][k] += math.Log(σ * math.Sqrt(2*math.Pi))
+			}
 		}
 	}
 	return p
@@ -55,8 +62,8 @@ func (p *parzen) kernel(d, k int) (μ, σ float64) {
 func (p *parzen) logDensity(x Point) float64 {
 	logs := make([]float64, len(p.weights))
 	most := math.Inf(-1)
-	for k, w := range p.weights {
-		logs[k] = math.Log(w)
+	for k := range p.weights {
+		logs[k] = p.logs[k]
 		for d := range p.space.Dims {
 			logs[k] += p.logKernel(d, k, x[d])
 		}
@@ -80,7 +87,7 @@ func (p *parzen) logKernel(d, k int, x float64) float64 {
 		return logMass((x-half-μ)/σ, (x+half-μ)/σ) - p.norm[d][k]
 	}
 	z := (x - μ) / σ
-	return -z*z/2 - math.Log(σ*math.Sqrt(2*math.Pi)) - p.norm[d][k]
+	return -z*z/2 - p.norm[d][k]
 }
 
 // choice is the probability of a name under a kernel: its own name's weight is

@@ -22,6 +22,9 @@ func (r Rungs) shares() []float64 {
 	return shares
 }
 
+// Len is the number of rungs.
+func (r Rungs) Len() int { return len(r.shares()) }
+
 // ASHA gives many points few steps and the best of them more: asynchronous
 // successive halving (Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht,
 // Talwalkar 2020, MLSys, algorithm 2). A point goes on as soon as it is among the

@@ -79,3 +79,28 @@ func ranked(s []float64) []int {
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s[b], s[a]) })
 	return order
 }
+
+// top are the indices of the n best, as [ranked] has them, and how many there are
+// to choose from.
+func top(s []float64, n func(ended int) int) (best []int, ended int) {
+	for _, v := range s {
+		if !math.IsNaN(v) {
+			ended++
+		}
+	}
+	most := n(ended)
+	for i, v := range s {
+		if math.IsNaN(v) || most == 0 || len(best) == most && v <= s[best[most-1]] {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(best, v, func(j int, v float64) int {
+			if s[j] >= v {
+				return -1
+			}
+			return 1
+		})
+		best = slices.Insert(best, at, i)
+		best = best[:min(len(best), most)]
+	}
+	return best, ended
+}

@@ -43,9 +43,11 @@ func (s TAN) Next(tried []Tried, n int) ([]Ask, bool) {
 		}
 	}
 	var asks []Ask
-	for _, a := range s.search() {
-		if !searched.has(a.At) && len(asks) < n {
-			asks = append(asks, a)
+	if s.Trials == 0 || len(searched) < s.Trials {
+		for _, a := range s.search() {
+			if !searched.has(a.At) && len(asks) < n {
+				asks = append(asks, a)
+			}
 		}
 	}
 	if len(asks) > 0 || running(proxies) {

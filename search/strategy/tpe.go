@@ -61,11 +61,11 @@ func (s TPE) suggest(known []Tried, seen visited, startup int) (Point, bool) {
 	r := seeded(s.Seed, len(known))
 	uniform := func() (Point, bool) { return s.Space.fresh(seen, func() Point { return s.Space.uniform(r) }) }
 	sc := scores(known)
-	ended := ranked(sc)
-	if len(ended) < startup {
+	best, ended := top(sc, gamma)
+	if ended < startup {
 		return uniform()
 	}
-	good, others := split(known, ended, gamma(len(ended)))
+	good, others := split(known, best)
 	l, g := newParzen(s.Space, good.points, good.weights), newParzen(s.Space, others.points, others.weights)
 	type candidate struct {
 		p     Point
@@ -79,9 +79,9 @@ func (s TPE) suggest(known []Tried, seen visited, startup int) (Point, bool) {
 			}
 		}
 		if len(all) > 0 {
-			best := slices.MaxFunc(all, func(a, b candidate) int { return cmp.Compare(a.ratio, b.ratio) })
-			seen.add(best.p)
-			return best.p, true
+			most := slices.MaxFunc(all, func(a, b candidate) int { return cmp.Compare(a.ratio, b.ratio) })
+			seen.add(most.p)
+			return most.p, true
 		}
 	}
 	return uniform()
@@ -98,9 +98,9 @@ type group struct {
 
 // split divides the known points into the best and all others; what runs or has
 // failed is among the others.
-func split(known []Tried, ended []int, best int) (good, others group) {
+func split(known []Tried, best []int) (good, others group) {
 	isGood := make([]bool, len(known))
-	for _, i := range ended[:best] {
+	for _, i := range best {
 		isGood[i] = true
 	}
 	for i, t := range known {

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"sweep"
+	"sweep/privacy"
+	"sweep/results"
+	"sweep/search"
+	"sweep/trainerplugin"
+	"sweep/trainerplugin/builtin"
+)
+
+// A bill is what a sweep will take.
+type bill struct {
+	trials  int
+	views   float64 // images seen, augmentations counted
+	largest sweep.Params
+	most    float64 // views of the largest
+	guessed bool    // by the first trials of a strategy that decides about the others later
+
+	kinds      []kindOfStep // in the order in which they come
+	steps      map[kindOfStep]int
+	mechanisms []privacy.DPSGD // the first different ones
+}
+
+type kindOfStep struct{ rate, noise float64 }
+
+// shownMechanisms are priced by every accountant, and pricedKinds added up.
+const (
+	shownMechanisms = 4
+	pricedKinds     = 300
+	preview         = 12 // trials of an adaptive strategy that stand for all
+)
+
+// add counts a trial.
+func (p *bill) add(t search.Trial) {
+	p.trials++
+	v := float64(t.Params.Batch) * float64(t.Params.Steps) * float64(max(1, t.Params.AugMult))
+	p.views += v
+	if v > p.most {
+		p.most, p.largest = v, t.Params
+	}
+	k := kindOfStep{t.Params.SampleRate(), t.Params.Noise}
+	if p.steps == nil {
+		p.steps = map[kindOfStep]int{}
+	}
+	if _, known := p.steps[k]; !known {
+		p.kinds = append(p.kinds, k)
+		if len(p.mechanisms) < shownMechanisms && k.noise > 0 {
+			p.mechanisms = append(p.mechanisms, privacy.DPSGD{SampleRate: k.rate, Noise: k.noise, Steps: t.Params.Steps})
+		}
+	}
+	p.steps[k] += t.Params.Steps
+}
+
+// billOf adds up the trials of s. Of a strategy that decides later, the first
+// few stand for as many as it may come to.
+func billOf(s *search.Sweep) (*bill, []search.Trial, error) {
+	p := &bill{}
+	for t, err := range s.Trials(calibrate) {
+		if err != nil {
+			return nil, nil, err
+		}
+		p.add(t)
+	}
+	if p.trials > 0 || !s.Adaptive() {
+		return p, nil, nil
+	}
+	first, _, err := s.Suggest(nil, min(preview, s.Most()), calibrate)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range first {
+		p.add(t)
+	}
+	if p.trials == 0 {
+		return nil, nil, errors.New("the strategy asks for no trial that can be run")
+	}
+	p.guessed = true
+	scale := float64(s.Most()) / float64(p.trials)
+	if least := s.Settings.MinSteps; least > 0 { // every rung makes as many steps as the first
+		scale = float64(s.Settings.Trials) / float64(p.trials) * float64(s.Rungs())
+	}
+	p.views *= scale
+	for k := range p.steps {
+		p.steps[k] = int(float64(p.steps[k]) * scale)
+	}
+	p.trials = s.Most()
+	return p, first, nil
+}
+
+// composed is ε of the whole search together, NaN if it was not added up.
+func (p *bill) composed(delta float64) (float64, error) {
+	if len(p.kinds) > pricedKinds {
+		return 0, fmt.Errorf("not added up, for %d kinds of steps", len(p.kinds))
+	}
+	var t privacy.Tally
+	for _, k := range p.kinds {
+		if err := t.Add(privacy.DPSGD{SampleRate: k.rate, Noise: k.noise, Steps: 1}, p.steps[k]); err != nil {
+			return 0, err
+		}
+	}
+	return t.Epsilon(delta), nil
+}
+
+// print tells what the sweep costs in time and privacy.
+func (p *bill) print(c *cli.Context, s *search.Sweep) error {
+	w := c.App.Writer
+	about := ""
+	if p.guessed {
+		about = "about "
+	}
+	delta := s.Privacy.Delta
+	for _, m := range p.mechanisms {
+		fmt.Fprintf(w, "ε of q=%s σ=%s T=%d:", exact(m.SampleRate), exact(m.Noise), m.Steps)
+		for _, a := range []privacy.Accountant{privacy.Certified, privacy.PLD, privacy.RDP} {
+			if ε, err := a.Epsilon(m, delta); err == nil {
+				fmt.Fprintf(w, " %s by %s ", privacy.FormatEpsilon(ε, 4), a)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "disclosure research: each trial's own ε, and nothing for the search\n")
+	if ε, err := p.composed(delta); err != nil {
+		fmt.Fprintf(w, "disclosure composed: %v\n", err)
+	} else {
+		fmt.Fprintf(w, "disclosure composed: ε %s%s for all %d trials together at δ = %s, by rdp\n", about, privacy.FormatEpsilon(ε, 4), p.trials, exact(delta))
+	}
+	if s.Adaptive() {
+		fmt.Fprintf(w, "disclosure private-select: not with %s, whose trials depend on one another\n", s.Strategy)
+	}
+	place, err := placeOf(c)
+	if err != nil {
+		return err
+	}
+	if err := p.printBudget(c.Context, w, place, s); err != nil {
+		return err
+	}
+	return p.printTime(c, w, place, s)
+}
+
+// printBudget tells what remains of the data set's budget, if it has one.
+func (p *bill) printBudget(ctx context.Context, w io.Writer, at place, s *search.Sweep) error {
+	r, err := results.OpenReader(ctx, at.db)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	accounts, err := r.Accounts(ctx, s.Data.Name, s.Privacy.Delta)
+	if errors.Is(err, sweep.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		fmt.Fprintf(w, "ledger of %s: ε %s spent or reserved at δ = %s", strings.Join(a.Data, ", "), privacy.FormatEpsilon(float64(a.Reserved), 4), exact(a.Delta))
+		if a.Budget != nil && a.Budget.Set() {
+			fmt.Fprintf(w, " of a budget of %s", privacy.FormatEpsilon(float64(a.Budget.Epsilon), 4))
+		}
+		fmt.Fprintln(w)
+	}
+	return nil
+}
+
+// printTime tells how long the sweep takes, by what trials of the record took or
+// by a rehearsal.
+func (p *bill) printTime(c *cli.Context, w io.Writer, at place, s *search.Sweep) error {
+	pace, how, err := p.pace(c, at, s)
+	if err != nil {
+		return err
+	}
+	if how != "" {
+		fmt.Fprintln(w, how)
+	}
+	if pace == 0 {
+		_, err := fmt.Fprintf(w, "time: not known, since no trial of %s on %s is in the record; --rehearse runs a few steps\n", s.Model, s.Data.Name)
+		return err
+	}
+	work := time.Duration(pace * p.views * float64(time.Second))
+	parallel := s.Run.Parallel
+	if parallel == 0 {
+		parallel, _ = shares(role{})
+	}
+	_, err = fmt.Fprintf(w, "time: about %s of training, %s with %d at a time", rough(work), rough(work/time.Duration(parallel)), parallel)
+	if g := s.Run.GPUsPerTrial; g > 0 {
+		fmt.Fprintf(w, ", %.3g GPU-hours", work.Hours()*g)
+	}
+	fmt.Fprintln(w)
+	return err
+}
+
+// pace is seconds per view, and how that is known.
+func (p *bill) pace(c *cli.Context, at place, s *search.Sweep) (float64, string, error) {
+	if c.Bool("rehearse") {
+		return p.rehearse(c.Context, at, s)
+	}
+	r, err := results.OpenReader(c.Context, at.db)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, "", nil
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	defer r.Close()
+	pace, err := r.Pace(c.Context, s.Model, s.Data.Name, p.largest.Trainer)
+	if err != nil || pace.Trials == 0 {
+		return 0, "", err
+	}
+	return pace.SecondsPerView, fmt.Sprintf("pace: %.0f views/s, mean of %d recorded trials", 1/pace.SecondsPerView, pace.Trials), nil
+}
+
+// rehearsed is how many steps a rehearsal makes.
+const rehearsed = 3
+
+// rehearse runs a few steps of the largest trial in this process and throws them
+// away. The steps are not private spending: nothing of them is kept or shown but
+// how long they took.
+func (p *bill) rehearse(ctx context.Context, at place, s *search.Sweep) (float64, string, error) {
+	if s.Trainer != nil {
+		return 0, "", usagef("--rehearse runs the built-in trainer, and %s names another", s.Name)
+	}
+	dir, err := os.MkdirTemp("", "sweep-rehearsal")
+	if err != nil {
+		return 0, "", err
+	}
+	defer os.RemoveAll(dir)
+	params := p.largest
+	params.Steps, params.Warmup = rehearsed, 0
+	var t builtin.Trainer
+	_, threads := shares(role{atOnce: s.Run.Parallel})
+	job := trainerplugin.Job{Trial: params.ID(), Params: params, DataDir: at.data, Dir: dir, Threads: threads}
+	need, err := t.Check(ctx, job)
+	if err != nil {
+		return 0, "", err
+	}
+	seconds := 0.0
+	_, err = t.Train(ctx, job, func(e trainerplugin.Event) error {
+		if e, ok := e.(trainerplugin.Progress); ok {
+			seconds = e.SecondsElapsed
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, "", err
+	}
+	views := rehearsed * float64(params.Batch) * float64(max(1, params.AugMult))
+	return seconds / views, fmt.Sprintf("rehearsal: %d steps of the largest trial in %.2gs, %.0f views/s; %d MB of memory, %d parameters, microbatches of %d",
+		rehearsed, seconds, views/seconds, need.MemoryBytes>>20, need.Parameters, need.Microbatch), nil
+}
+
+// rough is a time in its largest units.
+func rough(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%.1f days", d.Hours()/24)
+	case d >= time.Hour:
+		return fmt.Sprintf("%.1f hours", d.Hours())
+	case d >= time.Minute:
+		return fmt.Sprintf("%.0f minutes", d.Minutes())
+	}
+	return fmt.Sprintf("%.0f seconds", d.Seconds())
+}
+
+// largeSweep is how many trials nobody starts by accident.
+const largeSweep = 2000
+
+// confirm asks before a large sweep is started.
+func confirm(c *cli.Context, s *search.Sweep) error {
+	n := max(s.Len(), s.Most())
+	if n <= largeSweep || c.Bool("yes") {
+		return nil
+	}
+	remedy := hinted{usagef("%s is %d trials; --yes starts it", s.Name, n), "`sweep plan FILE` says what it takes"}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return remedy
+	}
+	fmt.Fprintf(c.App.ErrWriter, "%s is %d trials; start it? [y/N] ", s.Name, n)
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n') // no answer is no
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return remedy
+	}
+	return nil
+}
