@@ -103,7 +103,11 @@ func changes(ctx context.Context, p place, s *search.Sweep) (results.SweepInfo, 
 	if err != nil {
 		return info, results.Added{}, err
 	}
-	added, err := r.Compare(ctx, id, trialRecords(s, nil))
+	kept, err := keptTrials(ctx, r, id, s)
+	if err != nil {
+		return info, results.Added{}, err
+	}
+	added, err := r.Compare(ctx, id, trialRecords(s, kept))
 	return info, added, err
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"sweep"
 	"sweep/privacy"
@@ -280,20 +278,11 @@ func rough(d time.Duration) string {
 // largeSweep is how many trials nobody starts by accident.
 const largeSweep = 2000
 
-// confirm asks before a large sweep is started.
-func confirm(c *cli.Context, s *search.Sweep) error {
+// confirmLarge asks before a large sweep is started.
+func confirmLarge(c *cli.Context, s *search.Sweep) error {
 	n := max(s.Len(), s.Most())
-	if n <= largeSweep || c.Bool("yes") {
+	if n <= largeSweep {
 		return nil
 	}
-	remedy := hinted{usagef("%s is %d trials; --yes starts it", s.Name, n), "`sweep plan FILE` says what it takes"}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return remedy
-	}
-	fmt.Fprintf(c.App.ErrWriter, "%s is %d trials; start it? [y/N] ", s.Name, n)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n') // no answer is no
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return remedy
-	}
-	return nil
+	return confirm(c, fmt.Sprintf("%s is %d trials, and `sweep plan FILE` says what they take", s.Name, n))
 }

@@ -98,7 +98,7 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 	if err != nil {
 		return err
 	}
-	if err := confirm(c, s); err != nil {
+	if err := confirmLarge(c, s); err != nil {
 		return err
 	}
 	// Calibration errors are the file's; they are told before anything starts.
@@ -190,7 +190,7 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 				return workflows.Entered{}, context.Cause(ctx)
 			}
 		}
-		kept, err := keptTrials(ctx, store, sub.Sweep, s)
+		kept, err := keptTrials(ctx, store.Reader, sub.Sweep, s)
 		if err != nil {
 			return workflows.Entered{}, err
 		}

@@ -50,7 +50,7 @@ func parseOnce(parsed *sync.Map, info results.SweepInfo) (*search.Sweep, error) 
 // suggest adds about n trials, if the strategy has any at this point, and
 // reports whether it may have others later.
 func suggest(ctx context.Context, store *results.Store, id sweep.SweepID, s *search.Sweep, n int) (more bool, err error) {
-	known, err := knownTrials(ctx, store, id)
+	known, err := knownTrials(ctx, store.Reader, id)
 	if err != nil {
 		return false, err
 	}
@@ -65,8 +65,8 @@ func suggest(ctx context.Context, store *results.Store, id sweep.SweepID, s *sea
 }
 
 // knownTrials are the sweep's trials as its strategy has to know them.
-func knownTrials(ctx context.Context, store *results.Store, id sweep.SweepID) ([]search.Known, error) {
-	asked, err := store.Asked(ctx, id)
+func knownTrials(ctx context.Context, record *results.Reader, id sweep.SweepID) ([]search.Known, error) {
+	asked, err := record.Asked(ctx, id)
 	known := make([]search.Known, len(asked))
 	for i, t := range asked {
 		known[i] = search.Known(t)
@@ -76,11 +76,11 @@ func knownTrials(ctx context.Context, store *results.Store, id sweep.SweepID) ([
 
 // keptTrials are trials that the strategy of a sweep asked for earlier, in so far
 // as s, which may be a changed text of its file, still has room for them.
-func keptTrials(ctx context.Context, store *results.Store, id sweep.SweepID, s *search.Sweep) ([]search.Trial, error) {
+func keptTrials(ctx context.Context, record *results.Reader, id sweep.SweepID, s *search.Sweep) ([]search.Trial, error) {
 	if !s.Adaptive() {
 		return nil, nil
 	}
-	known, err := knownTrials(ctx, store, id)
+	known, err := knownTrials(ctx, record, id)
 	if errors.Is(err, sweep.ErrNotFound) {
 		return nil, nil
 	}
