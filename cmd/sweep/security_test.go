@@ -22,8 +22,8 @@ import (
 	"sweep/workflows/devserver"
 )
 
-// secretGrid has a learning rate that stands nowhere else.
-const secretGrid = `
+// guardedGrid has a learning rate that stands nowhere else.
+const guardedGrid = `
 name: guarded
 data: {name: glyphs, train: 300, validation: 100}
 model: linear
@@ -47,7 +47,7 @@ func writeGrid(t *testing.T, dir, text string, steps int) {
 func TestNothingIsOpenToOthers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeGrid(t, dir, secretGrid, 3000)
+	writeGrid(t, dir, guardedGrid, 3000)
 	// SWEEP_METRICS_ADDR without a host is the loopback interface alone.
 	server := underOpenUmask(sweepIn(dir, "server", "--metrics-addr", ":0"))
 	stop := background(t, server)
@@ -93,7 +93,7 @@ func TestNothingIsOpenToOthers(t *testing.T) {
 func TestPayloadsAreSealed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeGrid(t, dir, secretGrid, 20)
+	writeGrid(t, dir, guardedGrid, 20)
 	if out, err := sweepIn(dir, "payload-key", "key").CombinedOutput(); err != nil {
 		t.Fatalf("payload-key: %v\n%s", err, out)
 	}
