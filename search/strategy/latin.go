@@ -40,7 +40,7 @@ func (s LatinHypercube) fill(tried []Tried, asks []Ask, n int) ([]Ask, bool) {
 	for _, a := range asks {
 		known = append(known[:len(known):len(known)], Tried{Ask: a})
 	}
-	more, done := Random{s.Space, s.Trials, s.Seed}.Next(known, n-len(asks))
+	more, done := Random(s).Next(known, n-len(asks))
 	return append(asks, more...), done
 }
 

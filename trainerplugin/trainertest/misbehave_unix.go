@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"os/signal"
 	"syscall"
 	"time"
@@ -62,8 +63,10 @@ func serveLeaking() {
 		if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
 			return sweep.Outcome{}, err
 		}
-		for all := [][]byte(nil); ; {
+		var all [][]byte
+		for {
 			all = append(all, make([]byte, 1<<30)) // never touched: it costs no real memory
+			runtime.KeepAlive(all)
 		}
 	}})
 }
