@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
