@@ -71,7 +71,8 @@ func (c *checker) run(ctx context.Context) {
 		c.do(ctx, name, func(ctx context.Context) (string, error) { return c.speed(ctx, s) })
 	}
 	c.do(ctx, "a trial learns", c.learn)
-	c.do(ctx, "JAX beside it", c.peers)
+	c.do(ctx, "Opacus beside it", func(ctx context.Context) (string, error) { return c.peers(ctx, c.opacus()) })
+	c.do(ctx, "JAX beside it", func(ctx context.Context) (string, error) { return c.peers(ctx, c.jax()) })
 }
 
 // do runs one check, says what came of it, and leaves the report as it stands, so

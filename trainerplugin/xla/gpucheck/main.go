@@ -1,13 +1,14 @@
 // Gpucheck sees whether the GPU trainer works on this machine, and how fast it
-// is beside JAX: one command, under eight minutes, which prints a table and leaves
-// the same as JSON. It needs no network and no Go: build it elsewhere and carry
-// the one file. docs/gpu.md says what its figures mean.
+// is beside JAX and Opacus: one command, under eight minutes, which prints a table
+// and leaves the same as JSON. It needs no network and no Go: build it elsewhere
+// and carry the one file. docs/gpu.md says what its figures mean.
 //
 // It exits with 0 if every check passed, with 1 if one failed or there is no GPU,
 // and with 2 if it was called wrongly.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -25,9 +26,10 @@ func main() {
 
 // settings are what the command line says.
 type settings struct {
-	plugin, python, data, out string
-	limit                     time.Duration
-	anyDevice                 bool
+	plugin, data, out    string
+	python, opacusPython string
+	limit                time.Duration
+	anyDevice            bool
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -35,7 +37,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	var s settings
 	flags.StringVar(&s.plugin, "plugin", "", "`library` of the PJRT plugin (default: $SWEEP_PJRT_PLUGIN, or what is found in the active Python's packages)")
-	flags.StringVar(&s.python, "python", "python3", "`program` that runs JAX for comparison; \"\" leaves it out")
+	flags.StringVar(&s.python, "python", "python3", "`program` that runs JAX and Opacus for comparison; \"\" leaves them out")
+	flags.StringVar(&s.opacusPython, "opacus-python", "", "`program` that runs Opacus, whose CUDA libraries need not be JAX's (default: what -python says)")
 	flags.StringVar(&s.data, "data", "", "`folder` with cifar10, as sweep data fetch leaves it (default: the user's); without it the trial that learns is on glyphs")
 	flags.StringVar(&s.out, "out", "gpu-check.json", "`file` for what was measured")
 	flags.DurationVar(&s.limit, "limit", 8*time.Minute, "leave out what would begin later than this")
@@ -47,6 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "gpu-check: it takes no arguments, and was given %q\n", flags.Args())
 		return 2
 	}
+	s.opacusPython = cmp.Or(s.opacusPython, s.python)
 	ok, err := check(ctx, s, full, stdout)
 	if err != nil {
 		fmt.Fprintf(stderr, "gpu-check: %v\n", err)

@@ -19,6 +19,8 @@ type report struct {
 	Plugin  string    `json:"plugin"`
 	Version string    `json:"version"`
 	JAX     string    `json:"jax,omitempty"`
+	Opacus  string    `json:"opacus,omitempty"`
+	Torch   string    `json:"torch,omitempty"`
 	OK      bool      `json:"ok"`
 	Checks  []result  `json:"checks"`
 	Speed   []speed   `json:"speed"`
@@ -48,6 +50,8 @@ type speed struct {
 	Peak       int64   `json:"peak_bytes,omitempty"` // of the device's memory
 	Compile    float64 `json:"compile_seconds,omitempty"`
 	Problem    string  `json:"problem,omitempty"`
+
+	Modes map[string]string `json:"modes,omitempty"` // of Opacus: what came of each; Program names the fastest
 }
 
 // write leaves r in file, whole or not at all.
