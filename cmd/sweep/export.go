@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -52,7 +51,7 @@ func exportSweep(c *cli.Context, r *results.Reader, info results.SweepInfo) erro
 		if out == "-" {
 			return write(c.App.Writer)
 		}
-		return wholeFile(out, write)
+		return writeWhole(out, write)
 	case "mlflow":
 		return wholeFolder(out, func(dir, home string) error { return export.MLflow(ctx, r, info, dir, home) })
 	case "tensorboard":
@@ -79,19 +78,6 @@ func writeTable[T any](w io.Writer, format string, rows iter.Seq2[T, error]) err
 		return export.JSONLines(w, rows)
 	}
 	return export.Parquet(w, rows)
-}
-
-// wholeFile writes a file that is whole or not there.
-func wholeFile(path string, write func(io.Writer) error) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it is renamed
-	if err := errors.Join(write(tmp), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
 
 // wholeFolder makes a folder that is whole or not there.

@@ -42,7 +42,7 @@ func TestReadmeSession(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, line := range commands {
-		words := strings.Fields(line)
+		words := shellWords(line)
 		if words[0] != "sweep" {
 			t.Fatalf("%q: the session is of sweep commands", line)
 		}
@@ -54,6 +54,18 @@ func TestReadmeSession(t *testing.T) {
 			checkQuickstart(t, string(out))
 		}
 	}
+}
+
+// shellWords divides a line as a shell does, as far as the README needs it.
+func shellWords(line string) (words []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			words = append(words, part) // in quotes
+		} else {
+			words = append(words, strings.Fields(part)...)
+		}
+	}
+	return words
 }
 
 // checkQuickstart wants a frontier of three budgets whose accuracy rises with
