@@ -66,6 +66,10 @@ func (f *Frontier) doubts(s survey) []string {
 	say(s.points > 0 && s.single == s.points, "each point was run with one seed: differences between points may be the seeds'")
 	say(s.single > 0 && s.single < s.points, "only one seed for %s: the accuracy may be that seed's", plural(s.single, "point"))
 	say(s.short > s.single && s.single < s.points, "fewer completed repeats than others for %s", plural(s.short, "point"))
+	for _, p := range f.Points {
+		say(p.BestProbability != nil && *p.BestProbability < 0.95, "at epsilon %s the best point is really the best with a probability of %.0f %%: its lead over others is within the seeds' noise, and no win",
+			short(float64(p.place())), 100*deref(p.BestProbability))
+	}
 	say(seeded, "noise is seeded: whoever knows the sweep file can subtract it, and against them epsilon promises nothing")
 	say(s.restarted > 0, "%s started over with fresh noise: the repeated steps are charged", plural(s.restarted, "trial"))
 	say(s.digests > 1, "the data changed between trials (%d different contents): their accuracies cannot be compared", s.digests)
@@ -91,6 +95,13 @@ func (f *Frontier) sayCost(say func(bool, string, ...any)) {
 	}
 	say(f.Composed > 0 && f.Counts.Trials > 1, "%s", SearchCost{f.Disclosure, f.Accountant, f.Delta, f.Composed})
 	say(open, "points of infinite epsilon have no noise: they are a baseline, and not private")
+}
+
+func deref(x *float64) float64 {
+	if x == nil {
+		return 0
+	}
+	return *x
 }
 
 // short prints x as people write it: 1e-5.

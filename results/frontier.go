@@ -27,9 +27,13 @@ type Frontier struct {
 	// Composed is the epsilon of everything the search did to the data, by
 	// composition of all its trials, at Delta; whatever Disclosure says. It is 0
 	// before the first step.
-	Composed Epsilon  `json:"composed_epsilon,omitzero"`
-	Doubts   []string `json:"doubts"` // how to read it; they go wherever it goes
-	All      []Dot    `json:"-"`      // all points with a completed repeat, thinned for plots
+	Composed Epsilon `json:"composed_epsilon,omitzero"`
+	// MeanAccuracy is the frontier's mean over the logarithm of epsilon, from its
+	// lowest to its highest target: the hypervolume that it covers, per unit of
+	// width. It compares sweeps over the same targets; 0 with fewer than two.
+	MeanAccuracy float64  `json:"mean_accuracy,omitzero"`
+	Doubts       []string `json:"doubts"` // how to read it; they go wherever it goes
+	All          []Dot    `json:"-"`      // all points with a completed repeat, thinned for plots
 }
 
 // A Point is a point of the grid, measured over its completed repeats.
@@ -47,8 +51,11 @@ type Point struct {
 	N             int           `json:"n"`                       // repeats
 	BestOf        int           `json:"best_of_trials"`          // completed trials that it is the best of
 	Dominated     bool          `json:"dominated,omitempty"`     // another point is as accurate for less epsilon
-	Trial         sweep.TrialID `json:"trial"`                   // one of its repeats
-	trial         int64         // its key
+	// BestProbability is how likely its true mean is the highest of its epsilon, by
+	// the spread over seeds at all points; nil where too few were repeated.
+	BestProbability *float64      `json:"probability_best,omitempty"`
+	Trial           sweep.TrialID `json:"trial"` // one of its repeats
+	trial           int64         // its key
 }
 
 // A Dot stands for points that are as good as one in the plane of a plot.
@@ -96,6 +103,10 @@ func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 			return f, err
 		}
 	}
+	if err := f.certify(ctx, tx, key); err != nil {
+		return f, err
+	}
+	f.measure()
 	if f.All, err = gather(ctx, tx, scanDot, selectDots, key); err != nil {
 		return f, err
 	}

@@ -20,7 +20,8 @@ import (
 var frontierCommand = &cli.Command{
 	Name: "frontier", Usage: "print the best point at each epsilon, and plot them", ArgsUsage: "[SWEEP]",
 	Description: `Best means the highest mean accuracy over a point's repeats, of the averaged (EMA) weights
-after the last step; never the best epoch. How to read the table stands below it.`,
+after the last step; never the best epoch. "sure %" is the probability that the point is really the
+best of its epsilon, by the spread over seeds of the sweep's repeated points. How to read the table stands below it.`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "svg", Usage: "also write the plot to `FILE`"},
 		&cli.StringFlag{Name: "png", Usage: "also write the plot to `FILE`"},
@@ -76,7 +77,7 @@ func writePlot(path string, f results.Frontier, format string) error {
 
 func printFrontier(c *cli.Context, f results.Frontier) error {
 	l := listing{
-		headings: []string{"ε target", "ε spent", "accuracy %", "± std", "n", "best of", "σ", "best hyper-parameters"},
+		headings: []string{"ε target", "ε spent", "accuracy %", "± std", "n", "best of", "sure %", "σ", "best hyper-parameters"},
 		json: struct {
 			Schema int `json:"schema"`
 			results.Frontier
@@ -135,7 +136,11 @@ func frontierRow(p results.Point) []any {
 	if p.Std != nil {
 		std = fmt.Sprintf("%.2f", 100**p.Std)
 	}
-	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, p.N, p.BestOf, p.Params.Noise, hyper(p.Params)}
+	sure := any("–")
+	if p.BestProbability != nil {
+		sure = fmt.Sprintf("%.0f", 100**p.BestProbability)
+	}
+	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, p.N, p.BestOf, sure, p.Params.Noise, hyper(p.Params)}
 }
 
 // hyper names a point's hyper-parameters but the noise; those that only some

@@ -68,11 +68,23 @@ func (p place) record() string {
 	return hex.EncodeToString(sum[:6])
 }
 
+// there complains if there is no results file, for commands that write to one and
+// make none.
+func (p place) there() error {
+	_, err := os.Stat(p.db)
+	return noFile(err)
+}
+
+// noFile gives the error of a results file that is not there its remedy.
+func noFile(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return &exitError{exitNotFound, hinted{err, "`sweep start FILE` makes it; --db names another"}}
+	}
+	return err
+}
+
 // reader opens the results file for reading.
 func (p place) reader(ctx context.Context) (*results.Reader, error) {
 	r, err := results.OpenReader(ctx, p.db)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, &exitError{exitNotFound, hinted{err, "`sweep start FILE` makes it; --db names another"}}
-	}
-	return r, err
+	return r, noFile(err)
 }

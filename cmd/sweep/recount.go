@@ -35,11 +35,7 @@ of every sweep in the file. All prices change together or none; other processes 
 		if err != nil {
 			return err
 		}
-		r, err := p.reader(c.Context) // a file that is not there is not made
-		if err != nil {
-			return err
-		}
-		if err := r.Close(); err != nil {
+		if err := p.there(); err != nil {
 			return err
 		}
 		s, err := results.Open(c.Context, p.db)
