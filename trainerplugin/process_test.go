@@ -62,6 +62,9 @@ func TestMisbehaviour(t *testing.T) {
 	for _, tt := range misbehaviours {
 		t.Run(tt.mode, func(t *testing.T) {
 			t.Parallel()
+			if tt.mode == "leak" && raceDetector {
+				t.Skip("the race detector needs the memory itself")
+			}
 			p := launch(t, options(t, tt.mode))
 			limits := trainerplugin.Limits{Silence: 20 * time.Second} // on a busy machine honest steps can be late
 			if slices.Contains(tt.is, trainerplugin.ErrSilent) {

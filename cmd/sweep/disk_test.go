@@ -27,6 +27,7 @@ run: {parallel: 2, checkpoint_every: 1s}
 // checkpoints, of the trials' folders or of Temporal's database, and makes room
 // again some seconds later. The sweep goes on by itself and loses nothing.
 func TestFullDisks(t *testing.T) {
+	slow(t)
 	for _, c := range []struct {
 		name, size string
 		on         string // which folder the small disk is mounted on

@@ -64,6 +64,7 @@ func usageNow(t *testing.T) usage {
 // one host in this process, and compares what it holds after the first and
 // after the last. SWEEP_LEAK_TRIALS asks for more trials than CI's.
 func TestWorkerLeaksNothing(t *testing.T) {
+	slow(t)
 	trials := number(t, "SWEEP_LEAK_TRIALS", 32)
 	const sweeps = 4
 	dir := t.TempDir()

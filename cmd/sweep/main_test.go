@@ -58,6 +58,14 @@ func fakeTrainer(t *testing.T) string {
 	return fmt.Sprintf(`trainer: {command: [%q], sha256: "%x"}`, path, h.Sum(nil))
 }
 
+// slow skips a test that takes half a minute, unless it was asked for.
+func slow(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SWEEP_SLOW") == "" {
+		t.Skip("SKIPPED: it takes half a minute; `make slow` and .ci/run run it")
+	}
+}
+
 // TestScripts runs what people type; the scripts are in testdata/script.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

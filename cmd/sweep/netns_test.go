@@ -29,6 +29,7 @@ run: {parallel: 4, checkpoint_every: 1s}
 // and the other for longer than it takes to be given up. Every trial is
 // completed once, whoever trained it.
 func TestNetworkCut(t *testing.T) {
+	slow(t)
 	net := newNetwork(t, "srv", "wa", "wb")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, partedGrid, fakeTrainer(t)), 0o600); err != nil {

@@ -31,6 +31,7 @@ run: {parallel: 2, checkpoint_every: 1s}
 // one, in all that was written but checkpoints: logs, reports, the record,
 // Temporal's database, what commands printed.
 func TestKeysStayInCheckpoints(t *testing.T) {
+	slow(t)
 	for _, noise := range []string{"secure", "seeded"} {
 		t.Run(noise, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,5 @@
+//go:build !race
+
+package trainerplugin_test
+
+const raceDetector = false
