@@ -188,7 +188,7 @@ func TestRealPluginPasses(t *testing.T) {
 	if path == "" {
 		t.Skipf("no real plugin: %s is not set", pjrt.PluginVariable)
 	}
-	ok, printed, _, err := checkWith(t, path, os.Getenv("SWEEP_TEST_PYTHON"), time.Hour)
+	ok, printed, _, err := checkWith(t, path, "", time.Hour) // the peers do not know so small a model
 	if err != nil || !ok {
 		t.Errorf("error %v", err)
 	}
