@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/expr-lang/expr"
@@ -156,4 +157,28 @@ func axisNames(axes []Axis) []string {
 		names[i] = a.Name
 	}
 	return names
+}
+
+// together complains about values of a trial that are a mistake only together,
+// which those that the file derives, or solves for, can be.
+func (s *Sweep) together(t Trial) error {
+	p := t.Params
+	switch {
+	case p.Warmup > 0 && p.Warmup >= p.Steps:
+		return s.mistake("warmup", "%d updates of warm-up leave none of the %d of steps at the full learning rate (trial %s)", p.Warmup, p.Steps, t.Label)
+	case p.Batch > p.Data.Train:
+		return s.mistake("batch_size", "%d is more than the %d examples of data.train (trial %s)", p.Batch, p.Data.Train, t.Label)
+	}
+	return nil
+}
+
+// mistake is an error at the place of an axis.
+func (s *Sweep) mistake(axis, format string, args ...any) error {
+	e := &SyntaxError{File: s.file, Msg: axis + ": " + fmt.Sprintf(format, args...)}
+	for _, a := range s.axes {
+		if a.Name == axis && len(a.places) > 0 {
+			e.Line, e.Column = a.places[0].line, a.places[0].column
+		}
+	}
+	return e
 }

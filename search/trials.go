@@ -101,6 +101,9 @@ func (m *maker) trial(values []any, a strategy.Ask, r int) (Trial, error) {
 		t.Target.Epsilon = 0
 	}
 	if err == nil {
+		err = m.s.together(t)
+	}
+	if err == nil {
 		t.Params = t.Params.WithRepeat(r)
 	}
 	return t, err
