@@ -22,7 +22,7 @@ name: secrets
 data: {name: glyphs, train: 600, validation: 300}
 model: linear
 privacy: {noise_multiplier: [1], delta: 1e-4, noise: NOISE}
-grid: {batch_size: [60], learning_rate: [0.5, 1], steps: [4000]}
+grid: {batch_size: [400], learning_rate: [0.5, 1], steps: [4000]} # long enough that both are running when one is looked for
 run: {parallel: 2, checkpoint_every: 1s}
 `
 
