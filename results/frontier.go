@@ -11,6 +11,7 @@ import (
 
 	"sweep"
 	"sweep/privacy"
+	"sweep/results/stats"
 )
 
 // A Frontier is how accurate a sweep's model is at each epsilon: of each target
@@ -156,7 +157,8 @@ func scanDot(rows *sql.Rows) (d Dot, err error) {
 // complete adds what only points on the frontier need.
 func (p *Point) complete(ctx context.Context, q queryer, sweepKey int64) error {
 	if p.Std != nil {
-		low, high := meanInterval(p.Accuracy, *p.Std, p.N)
+		i := stats.MeanInterval(p.Accuracy, *p.Std, p.N, 0.95)
+		low, high := max(0, i.Low), min(1, i.High) // an accuracy is no less and no more
 		p.Low, p.High = &low, &high
 	}
 	var params string
