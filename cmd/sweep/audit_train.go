@@ -104,19 +104,11 @@ func (a *attacker) open(ctx context.Context) error {
 // begin gives the engine the weights that p does not train, and returns those
 // that it starts with, nil where the loop draws them.
 func (a *attacker) begin(p sweep.Params) ([]float32, error) {
-	start, frozen, err := dpsgd.LoadInit(a.dataDir, p, a.engine)
-	if err != nil {
-		return nil, err
+	start, frozen, err := dpsgd.StartOf(a.dataDir, p, a.engine)
+	if err == nil && frozen != nil {
+		err = a.engine.SetFrozen(frozen)
 	}
-	if frozen != nil {
-		if err := a.engine.SetFrozen(frozen); err != nil {
-			return nil, err
-		}
-	}
-	if p.Init == (sweep.Init{}) {
-		return nil, nil
-	}
-	return start, nil
+	return start, err
 }
 
 // run trains once. Run r is trained as the trial's r-th next repeat is, or, under

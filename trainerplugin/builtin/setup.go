@@ -86,14 +86,10 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 
 // load reads the weights that the trial begins with.
 func (s *setup) load(j trainerplugin.Job, p sweep.Params) error {
-	if err := dpsgd.CheckClipping(s.engine, p); err != nil {
-		return err
+	err := dpsgd.CheckClipping(s.engine, p)
+	if err == nil {
+		s.data.Start, s.data.Frozen, err = dpsgd.StartOf(dataDir(j.DataDir), p, s.engine)
 	}
-	start, frozen, err := dpsgd.LoadInit(dataDir(j.DataDir), p, s.engine)
-	if p.Init != (sweep.Init{}) {
-		s.data.Start = start
-	}
-	s.data.Frozen = frozen
 	return err
 }
 

@@ -40,6 +40,16 @@ func LoadInit(dataDir string, p sweep.Params, e Engine) (trained, frozen []float
 	return weights[:n:n], frozen, nil
 }
 
+// StartOf is what [Data] brings of a trial with parameters p: the weights of its
+// file, or none, where the loop draws them; and those of layers that are not
+// trained. Errors are those of [LoadInit].
+func StartOf(dataDir string, p sweep.Params, e Engine) (start, frozen []float32, err error) {
+	if p.Init == (sweep.Init{}) {
+		return nil, freshFrozen(e, p.Seed), nil
+	}
+	return LoadInit(dataDir, p, e)
+}
+
 // loadFile reads init's file into weights, or says why a trial cannot have it.
 func loadFile(dataDir string, init sweep.Init, tensors []Tensor, weights []float32) error {
 	name := filepath.FromSlash(init.File)
