@@ -36,6 +36,20 @@ type TrialRow struct {
 	Reason        string             `json:"failure_reason,omitempty"` // the same for people
 }
 
+// Remark says what is worth knowing of a trial that is not completed. reason is
+// t.Reason in as many words as there is room for.
+func (t TrialRow) Remark(reason string) string {
+	switch {
+	case t.Gone:
+		return "no longer in the file"
+	case t.State == sweep.Running:
+		return fmt.Sprintf("step %d of %d", t.Step, t.Params.Steps)
+	case t.State != sweep.Completed && t.Failure != "":
+		return fmt.Sprintf("%s: %s", t.Failure, reason)
+	}
+	return ""
+}
+
 // A Filter chooses among a sweep's trials and orders them. The zero Filter is
 // all of them in the order of the grid.
 type Filter struct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -84,22 +83,9 @@ func listTrials(trials []results.TrialRow) listing {
 		if t.Epsilon != 0 {
 			epsilon = privacy.FormatEpsilon(float64(t.Epsilon), 4)
 		}
-		l.rows = append(l.rows, []any{string(t.ID), string(t.State), accuracy, epsilon, t.Params.Noise, seconds, t.Attempts, t.Label, remark(t)})
+		l.rows = append(l.rows, []any{string(t.ID), string(t.State), accuracy, epsilon, t.Params.Noise, seconds, t.Attempts, t.Label, t.Remark(firstLine(t.Reason))})
 	}
 	return l
-}
-
-// remark says what is worth knowing of a trial that is not completed.
-func remark(t results.TrialRow) string {
-	switch {
-	case t.Gone:
-		return "no longer in the file"
-	case t.State == sweep.Running:
-		return fmt.Sprintf("step %d of %d", t.Step, t.Params.Steps)
-	case t.State != sweep.Completed && t.Failure != "":
-		return fmt.Sprintf("%s: %s", t.Failure, firstLine(t.Reason))
-	}
-	return ""
 }
 
 func firstLine(s string) string {

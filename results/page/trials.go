@@ -132,18 +132,10 @@ func columns(q url.Values, sorted string) (all []column) {
 	return all
 }
 
-// Remark says what is worth knowing of a trial that is not completed.
+// Remark is [results.TrialRow.Remark] with a reason's first line.
 func (t trialRow) Remark() string {
-	switch {
-	case t.Gone:
-		return "no longer in the file"
-	case t.State == sweep.Running:
-		return fmt.Sprintf("step %d of %d", t.Step, t.Params.Steps)
-	case t.State != sweep.Completed && t.Failure != "":
-		line, _, _ := strings.Cut(t.Reason, "\n")
-		return fmt.Sprintf("%s: %s", t.Failure, line)
-	}
-	return ""
+	line, _, _ := strings.Cut(t.Reason, "\n")
+	return t.TrialRow.Remark(line)
 }
 
 // ran is how long an attempt took, or has taken so far.
