@@ -143,7 +143,7 @@ func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial
 // on with.
 func reserve(ctx context.Context, tx *sql.Tx, rooms rooms, trial int64, number int, from []sweep.CheckpointRef) (stream string, r *refusal, err error) {
 	e, err := readEntry(ctx, tx, trial)
-	if err != nil || e.sealed {
+	if err != nil {
 		return "", nil, err
 	}
 	account, err := accountOf(ctx, tx, e.data)

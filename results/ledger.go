@@ -45,7 +45,6 @@ type entry struct {
 	steps       int // T
 	seeded      bool
 	completed   bool
-	sealed      bool // it belongs to a private selection, which is charged as a whole
 	attempts    []streamed
 	spent, held int // as the ledger has it
 }
@@ -137,7 +136,7 @@ func sumOf(holds []hold) (n int) {
 // settle brings the trial's place in the ledger up to date with its attempts.
 func settle(ctx context.Context, tx *sql.Tx, trial int64) error {
 	e, err := readEntry(ctx, tx, trial)
-	if err != nil || e.sealed || len(e.attempts) == 0 {
+	if err != nil || len(e.attempts) == 0 {
 		return err
 	}
 	return e.write(ctx, tx)

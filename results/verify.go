@@ -239,7 +239,7 @@ func (v *verifier) cost(ctx context.Context, key int64, where string) error {
 
 func (v *verifier) ledger(ctx context.Context, key int64, where string) error {
 	e, err := readEntry(ctx, v.tx, key)
-	if err != nil || e.sealed {
+	if err != nil {
 		return err
 	}
 	spent := e.spent
