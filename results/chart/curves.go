@@ -108,24 +108,3 @@ func (c Curves) legend(d *Drawing, right float64) {
 		right -= 24
 	}
 }
-
-// Spark is a curve without axes, for a line of a table.
-func Spark(values []float64, title string) Drawing {
-	d := Drawing{Width: 96, Height: 22, Title: title}
-	y := spread(values, false)
-	y.A, y.B = 20, 2
-	x := Scale{Low: 0, High: float64(max(1, len(values)-1)), A: 2, B: 94}
-	var line []Point
-	for i, v := range values {
-		if !math.IsNaN(v) {
-			line = append(line, Point{x.At(float64(i)), y.At(v)})
-		}
-	}
-	if len(line) > 1 {
-		d.line("s0", line...)
-	}
-	if len(line) > 0 {
-		d.add(Mark{Shape: Circle, Class: "point", Points: line[len(line)-1:], R: 2.5})
-	}
-	return d
-}
