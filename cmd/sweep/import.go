@@ -27,8 +27,11 @@ charged, and the disagreement is listed; then the exit status is 4. All of it ha
 			return err
 		}
 		from := c.Args().First()
-		if same, err := sameFile(from, p.db); err != nil || same {
-			return errors.Join(err, onlyIf(same, usagef("%s is the results file itself; --db names the one to import into", from)))
+		switch same, err := sameFile(from, p.db); {
+		case err != nil:
+			return err
+		case same:
+			return usagef("%s is the results file itself; --db names the one to import into", from)
 		}
 		s, err := results.Open(c.Context, p.db)
 		if err != nil {
@@ -50,13 +53,6 @@ func sameFile(a, b string) (bool, error) {
 	}
 	right, err := os.Stat(b)
 	return err == nil && os.SameFile(left, right), nil
-}
-
-func onlyIf(is bool, err error) error {
-	if !is {
-		return nil
-	}
-	return err
 }
 
 func printImported(c *cli.Context, i results.Imported) error {
