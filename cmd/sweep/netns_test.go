@@ -98,7 +98,7 @@ type network struct {
 func newNetwork(t *testing.T, names ...string) *network {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("long")
+		t.Skip("SKIPPED: cutting the network takes half a minute; run without -short")
 	}
 	n := &network{t: t, tag: fmt.Sprintf("sw%d", os.Getpid()), names: names}
 	try := func(args ...string) {
