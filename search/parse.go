@@ -11,7 +11,7 @@ import (
 // mistakes, the error is a [SyntaxErrors] with all of them.
 func Parse(file string, text []byte) (*Sweep, error) {
 	p := &parser{
-		sweep: &Sweep{Text: string(text), file: file},
+		sweep: &Sweep{Text: string(text), file: file, places: make(map[string]place)},
 		lines: strings.Split(string(text), "\n"),
 		axes:  make(map[string]Axis),
 		keys:  make(map[string]place),
@@ -24,7 +24,17 @@ func Parse(file string, text []byte) (*Sweep, error) {
 	if len(p.errs) > 0 {
 		return nil, p.errs.sorted()
 	}
+	for path, n := range p.nodes {
+		p.sweep.places[path] = at(n)
+	}
 	return p.sweep, nil
+}
+
+// Mistake is what somebody who knows more than this package has against the
+// value of the key at path, such as "data.name".
+func (s *Sweep) Mistake(path string, cause error) *SyntaxError {
+	at := s.places[path]
+	return &SyntaxError{File: s.file, Line: at.line, Column: at.column, Msg: fmt.Sprintf("%s: %v", path, cause), cause: cause}
 }
 
 // A parser reads one file into a Sweep and collects complaints on the way.

@@ -38,6 +38,7 @@ type Sweep struct {
 	MostRepeats int
 
 	file     string
+	places   map[string]place           // of the file's values, by path
 	axes     []Axis                     // all that decides a point, one value or more each, slowest first
 	puts     []func(*sweep.Params, any) // puts[i] gives a trial its value of axes[i]
 	effects  []effect                   // effects[i] says when axes[i] counts

@@ -16,9 +16,9 @@ import (
 var compareCommand = &cli.Command{
 	Name: "compare", Usage: "say whether one choice is better than another beyond the noise of seeds", ArgsUsage: "POINT POINT...",
 	Description: `POINTs are named by the start of a trial's or a point's id; all repeats of each are taken. Every point
-is comparisonRow with the first one by Welch's t-test.
+is compared with the first one by Welch's t-test.
 
-With --by AXIS two neighbouring values of a hyper-parameter are comparisonRow wherever the sweep has both
+With --by AXIS two neighbouring values of a hyper-parameter are compared wherever the sweep has both
 with all else alike: a paired t-test over the rest of the grid, which needs no repeats.
 
 A win is a 95 % confidence interval of the difference that lies above 0; d is the difference in

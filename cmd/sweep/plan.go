@@ -31,6 +31,13 @@ first trials are printed, and stand for the others.`,
 		if err != nil {
 			return err
 		}
+		p, err := placeOf(c)
+		if err != nil {
+			return err
+		}
+		if err := preflight(s, p.data, false); err != nil {
+			return err
+		}
 		switch format := c.String("output"); format {
 		case "table":
 			return planTable(c, s)

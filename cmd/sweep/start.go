@@ -94,6 +94,9 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 	if err != nil {
 		return err
 	}
+	if err := preflight(s, p.data, !configured() && !serverRuns(p)); err != nil {
+		return err
+	}
 	id, err := sweepFor(ctx, p, s)
 	if err != nil {
 		return err

@@ -231,11 +231,19 @@ func TestFolderNames(t *testing.T) {
 		if _, err := Open(t.Context(), t.TempDir(), sweep.Data{Name: name}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, want)
 		}
+		if err := Locate(t.TempDir(), name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("locate %s: error %v, want one that says %q", name, err, want)
+		}
 	}
 	if _, err := Open(t.Context(), t.TempDir(), sweep.Data{Name: "folder:x"}); !errors.Is(err, ErrMissing) {
 		t.Errorf("error %v, want ErrMissing", err)
 	}
 	if _, err := Open(t.Context(), "", sweep.Data{Name: "minst"}); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "mnist") {
 		t.Errorf("error %v, want ErrUnknown with the names there are", err)
+	}
+	for name, want := range map[string]error{"folder:x": ErrMissing, "mnist": ErrMissing, "minst": ErrUnknown, "glyphs": nil} {
+		if err := Locate(t.TempDir(), name); !errors.Is(err, want) {
+			t.Errorf("locate %s: error %v, want %v", name, err, want)
+		}
 	}
 }

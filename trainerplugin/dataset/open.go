@@ -33,7 +33,32 @@ func open(ctx context.Context, dir string, want sweep.Data) (*Set, error) {
 	if strings.HasPrefix(want.Name, folderPrefix) {
 		return openFolder(ctx, dir, want.Name)
 	}
-	return nil, fmt.Errorf("%w %q; have %s, %sNAME", ErrUnknown, want.Name, strings.Join(Names(), ", "), folderPrefix)
+	return nil, unknown(want.Name)
+}
+
+func unknown(name string) error {
+	return fmt.Errorf("%w %q; have %s, %sNAME", ErrUnknown, name, strings.Join(Names(), ", "), folderPrefix)
+}
+
+// Locate looks for the files of a data set below dir without reading them. Its
+// errors are those of [Open], but for damaged files.
+func Locate(dir, name string) error {
+	if name == "glyphs" {
+		return nil
+	}
+	if l := listed(name); l != nil {
+		_, err := l.find(dir)
+		return err
+	}
+	if !strings.HasPrefix(name, folderPrefix) {
+		return unknown(name)
+	}
+	f, err := parseFolder(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.find(dir)
+	return err
 }
 
 // openIn reads l from below dir.
