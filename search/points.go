@@ -95,7 +95,7 @@ func (p *parser) draw() {
 	}
 	if s.Strategy != "grid" {
 		space := newSpace(s)
-		asks, _ := s.strategy(space).Next(nil, s.Settings.Trials)
+		asks, _ := s.strategy(space, nil).Next(nil, s.Settings.Trials)
 		for _, a := range asks {
 			values, _ := space.values(a.At)
 			s.drawn = append(s.drawn, slices.Clone(values))
@@ -116,7 +116,7 @@ func (p *parser) draw() {
 // drawOne wants a space that has a point at all.
 func (p *parser) drawOne() {
 	space := newSpace(p.sweep)
-	asks, _ := p.sweep.strategy(space).Next(nil, 1)
+	asks, _ := p.sweep.strategy(space, nil).Next(nil, 1)
 	switch {
 	case len(asks) > 0:
 	case space.err != nil:

@@ -29,7 +29,8 @@ func measured(p sweep.Params, ε float64) float64 {
 
 // sweepThrough runs s to its end, n trials at a time, and returns them in the
 // order in which they were asked for. Before each call that asks, the record is
-// all there is: nothing else is carried over.
+// all there is: nothing else is carried over. A suggester that remembers asks for
+// the same.
 func sweepThrough(t *testing.T, s *Sweep, n int) []Trial {
 	t.Helper()
 	all := slices.Collect(func(yield func(Trial) bool) {
@@ -41,6 +42,7 @@ func sweepThrough(t *testing.T, s *Sweep, n int) []Trial {
 		}
 	})
 	ended := len(all)
+	remembers := NewSuggester(s, halves)
 	for range 10_000 {
 		known := make([]Known, len(all))
 		for i, trial := range all {
@@ -53,6 +55,10 @@ func sweepThrough(t *testing.T, s *Sweep, n int) []Trial {
 		more, done, err := s.Suggest(known, n-(len(all)-ended), halves)
 		if err != nil {
 			t.Fatal(err)
+		}
+		same, over, err := remembers.Suggest(known, n-(len(all)-ended))
+		if err != nil || over != done || !slices.EqualFunc(same, more, func(a, b Trial) bool { return a.Params.ID() == b.Params.ID() && a.Asked == b.Asked }) {
+			t.Fatalf("%s asks for %v (done %v), and a suggester that remembers for %v (done %v, error %v)", s.Strategy, more, done, same, over, err)
 		}
 		all = append(all, more...)
 		if done {

@@ -82,6 +82,11 @@ func newMaker(s *Sweep, calibrate Calibration) *maker {
 	return m
 }
 
+// forget makes the maker as it was when it was new.
+func (m *maker) forget() {
+	m.noise, m.space.err = newCalibrator(m.s, m.noise.calibrate), nil
+}
+
 // trial is repeat r of what a asks for at a point.
 func (m *maker) trial(values []any, a strategy.Ask, r int) (Trial, error) {
 	if len(a.Set) > 0 {

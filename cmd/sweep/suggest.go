@@ -15,46 +15,66 @@ import (
 
 // suggester has the strategies of sweeps add trials to the record.
 func suggester(store *results.Store) func(context.Context, sweep.SweepID, int) (bool, error) {
-	var parsed sync.Map // of the newest texts, by sweep
+	suggesters := &suggesters{of: map[sweep.SweepID]*search.Suggester{}}
 	return func(ctx context.Context, id sweep.SweepID, n int) (bool, error) {
 		info, err := store.Sweep(ctx, string(id))
 		if err != nil {
 			return false, err
 		}
-		s, err := parseOnce(&parsed, info)
-		if err != nil || !s.Adaptive() {
+		g, err := suggesters.take(info)
+		if err != nil || !g.Sweep().Adaptive() {
 			return false, err
 		}
 		for {
-			more, err := suggest(ctx, store, id, s, n)
-			if !errors.Is(err, results.ErrGrown) || ctx.Err() != nil {
-				return more, err
+			more, err := suggest(ctx, store, id, g, n)
+			if errors.Is(err, results.ErrGrown) && ctx.Err() == nil {
+				continue
 			}
+			if more {
+				suggesters.keep(id, g)
+			}
+			return more, err
 		}
 	}
 }
 
-// parseOnce parses a sweep's file, unless it is the text that was parsed last.
-func parseOnce(parsed *sync.Map, info results.SweepInfo) (*search.Sweep, error) {
-	if last, ok := parsed.Load(info.ID); ok && last.(*search.Sweep).Text == info.Text {
-		return last.(*search.Sweep), nil
+// suggesters remember for each sweep what its strategy worked out. Each serves
+// one caller at a time: a second one makes its own.
+type suggesters struct {
+	mu sync.Mutex
+	of map[sweep.SweepID]*search.Suggester
+}
+
+// take takes the sweep's suggester, a new one if its file has changed.
+func (s *suggesters) take(info results.SweepInfo) (*search.Suggester, error) {
+	s.mu.Lock()
+	g := s.of[info.ID]
+	delete(s.of, info.ID)
+	s.mu.Unlock()
+	if g != nil && g.Sweep().Text == info.Text {
+		return g, nil
 	}
-	s, err := search.Parse(info.File, []byte(info.Text))
+	parsed, err := search.Parse(info.File, []byte(info.Text))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", workflows.ErrBadFile, err) // another version wrote it
 	}
-	parsed.Store(info.ID, s)
-	return s, nil
+	return search.NewSuggester(parsed, calibrate), nil
+}
+
+func (s *suggesters) keep(id sweep.SweepID, g *search.Suggester) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of[id] = g
 }
 
 // suggest adds about n trials, if the strategy has any at this point, and
 // reports whether it may have others later.
-func suggest(ctx context.Context, store *results.Store, id sweep.SweepID, s *search.Sweep, n int) (more bool, err error) {
+func suggest(ctx context.Context, store *results.Store, id sweep.SweepID, g *search.Suggester, n int) (more bool, err error) {
 	known, err := knownTrials(ctx, store.Reader, id)
 	if err != nil {
 		return false, err
 	}
-	trials, done, err := s.Suggest(known, n, calibrate)
+	trials, done, err := g.Suggest(known, n)
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
 	}

@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 )
 
@@ -25,7 +26,7 @@ func (s Space) uniform(r *rand.Rand) Point {
 }
 
 // fresh draws until a point may be tried and is not in seen, and adds it there.
-func (s Space) fresh(seen visited, draw func() Point) (Point, bool) {
+func (s Space) fresh(seen *visited, draw func() Point) (Point, bool) {
 	for range patience {
 		if p, ok := s.Snap(draw()); ok && seen.add(p) {
 			return p, true
@@ -50,7 +51,7 @@ func (s Space) size() float64 {
 // dimension fastest.
 func (s Space) all() []Point {
 	var points []Point
-	seen := visited{}
+	var seen visited
 	for i := range int(s.size()) {
 		p := make(Point, len(s.Dims))
 		for d := len(p) - 1; d >= 0; d-- {
@@ -66,19 +67,61 @@ func (s Space) all() []Point {
 }
 
 // visited is a set of points, by a hash of their bits: of ten thousand points
-// two collide with probability 3e-12.
-type visited map[uint64]struct{}
+// two collide with probability 3e-12. It is a table that is probed from a hash's
+// place on, since sets of all that was tried are made for each suggestion. The
+// zero visited is empty.
+type visited struct {
+	slots []uint64 // a power of two of them, half of them 0, which is free
+	n     int
+}
 
-func (v visited) add(p Point) bool {
-	h := hash(p)
-	_, there := v[h]
-	v[h] = struct{}{}
+// newVisited has room for n points.
+func newVisited(n int) *visited {
+	return &visited{slots: make([]uint64, 1<<bits.Len(uint(2*n+16)))}
+}
+
+// add reports whether p was not there.
+func (v *visited) add(p Point) bool { return v.addHash(hash(p)) }
+
+func (v *visited) addHash(h uint64) bool {
+	if 2*v.n >= len(v.slots) {
+		v.grow()
+	}
+	i, there := v.find(h)
+	if !there {
+		v.slots[i] = max(h, 1)
+		v.n++
+	}
 	return !there
 }
 
-func (v visited) has(p Point) bool {
-	_, there := v[hash(p)]
+func (v *visited) has(p Point) bool {
+	if v.n == 0 {
+		return false
+	}
+	_, there := v.find(hash(p))
 	return there
+}
+
+// find is where h is, or would be.
+func (v *visited) find(h uint64) (int, bool) {
+	h = max(h, 1)
+	for i := h; ; i++ {
+		i &= uint64(len(v.slots) - 1)
+		if v.slots[i] == h || v.slots[i] == 0 {
+			return int(i), v.slots[i] == h
+		}
+	}
+}
+
+func (v *visited) grow() {
+	old := v.slots
+	*v = *newVisited(2 * v.n)
+	for _, h := range old {
+		if h != 0 {
+			v.addHash(h)
+		}
+	}
 }
 
 // hash mixes p's bits as SplitMix64 does (Steele, Lea, Flood 2014).
@@ -98,10 +141,10 @@ func mix(x uint64) uint64 {
 }
 
 // visitedOf is the set of what was tried.
-func visitedOf(tried []Tried) visited {
-	v := make(visited, len(tried)+16)
-	for _, t := range tried {
-		v.add(t.At)
+func visitedOf(tried []Tried) *visited {
+	v := newVisited(len(tried))
+	for i := range tried {
+		v.add(tried[i].At)
 	}
 	return v
 }

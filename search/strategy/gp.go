@@ -33,7 +33,7 @@ func (s GP) Most() int { return s.Trials }
 
 func (s GP) Next(tried []Tried, n int) ([]Ask, bool) {
 	seen := visitedOf(tried)
-	known := slices.Clone(tried)
+	known := tried[:len(tried):len(tried)]
 	for len(known) < s.Trials && len(known)-len(tried) < n {
 		p, ok := s.suggest(known, seen)
 		if !ok {
@@ -45,7 +45,15 @@ func (s GP) Next(tried []Tried, n int) ([]Ask, bool) {
 	return asked(known[len(tried):]), len(known) >= s.Trials
 }
 
-func (s GP) suggest(known []Tried, seen visited) (Point, bool) {
+func asked(tried []Tried) []Ask {
+	asks := make([]Ask, len(tried))
+	for i, t := range tried {
+		asks[i] = t.Ask
+	}
+	return asks
+}
+
+func (s GP) suggest(known []Tried, seen *visited) (Point, bool) {
 	startup := s.Startup
 	if startup == 0 {
 		startup = max(5, 2*len(s.Space.Dims))
@@ -160,12 +168,12 @@ func (s GP) observations(known []Tried) (chosen []Tried, pending []Point) {
 
 // candidates are points that were not tried: all of a small space, or random
 // ones and neighbours of the best.
-func (s GP) candidates(known []Tried, m *process, seen visited) []Point {
+func (s GP) candidates(known []Tried, m *process, seen *visited) []Point {
 	if s.Space.size() <= gpAll {
 		return slices.DeleteFunc(s.Space.all(), seen.has)
 	}
 	r := seeded(s.Seed, len(known))
-	drawn := visited{}
+	var drawn visited
 	var points []Point
 	add := func(p Point) {
 		if p, ok := s.Space.Snap(p); ok && !seen.has(p) && drawn.add(p) {

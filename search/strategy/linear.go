@@ -20,16 +20,27 @@ type LinearScaling struct {
 	Budget    func(Point) float64 // the target of a point
 	LearnRate func(Point) float64
 	Steps     func(Point) float64
+	Memory    *Memory
 }
 
 // Most is the number of asks.
 func (s LinearScaling) Most() int {
-	points, targets := s.divide()
-	return 2*len(points) + len(targets)
+	d := s.divide()
+	return 2*len(d.points) + len(d.targets)
 }
 
-// divide is the space at one target, and a point for each target.
-func (s LinearScaling) divide() (points []Point, targets []Point) {
+// A division is a space at one target, a point for each target, and the most
+// steps that it lists.
+type division struct {
+	points, targets []Point
+	steps           float64
+}
+
+func (s LinearScaling) divide() *division {
+	if s.Memory != nil && s.Memory.divided != nil {
+		return s.Memory.divided
+	}
+	d := &division{}
 	seen := map[float64]bool{}
 	first := math.NaN()
 	for _, p := range s.Space.all() {
@@ -38,21 +49,25 @@ func (s LinearScaling) divide() (points []Point, targets []Point) {
 			first = ε
 		}
 		if ε == first {
-			points = append(points, p)
+			d.points = append(d.points, p)
+			d.steps = max(d.steps, s.Steps(p))
 		}
 		if !seen[ε] {
 			seen[ε] = true
-			targets = append(targets, p)
+			d.targets = append(d.targets, p)
 		}
 	}
-	return points, targets
+	if s.Memory != nil {
+		s.Memory.divided = d
+	}
+	return d
 }
 
 func (s LinearScaling) Next(tried []Tried, n int) ([]Ask, bool) {
-	points, targets := s.divide()
+	d := s.divide()
 	var asks []Ask
 	at := map[float64][]Tried{}
-	finished := visited{}
+	var finished visited
 	for _, t := range tried {
 		if _, extrapolated := t.Set["learning_rate"]; extrapolated {
 			finished.add(t.At)
@@ -62,7 +77,7 @@ func (s LinearScaling) Next(tried []Tried, n int) ([]Ask, bool) {
 	}
 	for _, ε := range []float64{s.Low, s.High} {
 		seen := visitedOf(at[ε])
-		for _, p := range points {
+		for _, p := range d.points {
 			if !seen.has(p) && len(asks) < n {
 				asks = append(asks, Ask{At: p, Set: map[string]float64{"epsilon": ε}})
 			}
@@ -75,8 +90,8 @@ func (s LinearScaling) Next(tried []Tried, n int) ([]Ask, bool) {
 	if low == nil || high == nil {
 		return nil, true // everything failed
 	}
-	for _, p := range targets {
-		a := s.extrapolate(p, low, high, points)
+	for _, p := range d.targets {
+		a := s.extrapolate(p, low, high, d.steps)
 		if !finished.has(a.At) && len(asks) < n {
 			asks = append(asks, a)
 		}
@@ -98,11 +113,7 @@ func winner(tried []Tried) Point {
 }
 
 // extrapolate is the ask for the target of p.
-func (s LinearScaling) extrapolate(p, low, high Point, points []Point) Ask {
-	most := 0.0
-	for _, q := range points {
-		most = max(most, s.Steps(q))
-	}
+func (s LinearScaling) extrapolate(p, low, high Point, most float64) Ask {
 	r0, r1 := s.LearnRate(low)*s.Steps(low), s.LearnRate(high)*s.Steps(high)
 	ε := s.Budget(p)
 	slope := (r1 - r0) / (s.High - s.Low)

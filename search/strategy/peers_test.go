@@ -44,9 +44,11 @@ func readPeers(t *testing.T) (p peers) {
 
 // The sequence without scrambling is SciPy's, in all dimensions.
 func TestSobolAgreesWithSciPy(t *testing.T) {
-	for i, want := range readPeers(t).Sobol {
-		for j := range want {
-			if got := float64(sobol(uint32(i), j)) / (1 << 32); got != want[j] {
+	all := readPeers(t).Sobol
+	next := sobol(len(all[0]))
+	for i, want := range all {
+		for j, x := range next() {
+			if got := float64(x) / (1 << 32); got != want[j] {
 				t.Fatalf("point %d, dimension %d: %g, SciPy has %g", i, j+1, got, want[j])
 			}
 		}

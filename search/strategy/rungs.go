@@ -51,9 +51,9 @@ func ladderSize(points int, shares []float64, factor float64) (n int) {
 func (s ASHA) Next(tried []Tried, n int) ([]Ask, bool) {
 	shares := s.Rungs.shares()
 	l := ladderOf(tried, shares, 0)
-	known := slices.Clone(tried)
+	known := tried[:len(tried):len(tried)]
 	var asks []Ask
-	seen := visitedOf(tried)
+	var seen *visited // made when a point is drawn
 	exhausted := false
 	for len(asks) < n {
 		if a, ok := l.promote(known, s.Rungs.Factor); ok {
@@ -62,6 +62,9 @@ func (s ASHA) Next(tried []Tried, n int) ([]Ask, bool) {
 		}
 		if len(l.on[0]) >= s.Trials || exhausted {
 			break
+		}
+		if seen == nil {
+			seen = visitedOf(known)
 		}
 		r := seeded(s.Seed, len(l.on[0]))
 		p, ok := s.Space.fresh(seen, func() Point { return s.Space.uniform(r) })
@@ -85,9 +88,6 @@ type ladder struct {
 
 func ladderOf(tried []Tried, shares []float64, bracket int) *ladder {
 	l := &ladder{shares: shares, on: make([][]int, len(shares)), gone: make([]visited, len(shares))}
-	for k := range l.gone {
-		l.gone[k] = visited{}
-	}
 	for i, t := range tried {
 		if t.Bracket != bracket {
 			continue
@@ -111,31 +111,28 @@ func (l *ladder) rung(share float64) int {
 // that it has.
 func (l *ladder) promote(known []Tried, factor float64) (Ask, bool) {
 	for k := len(l.shares) - 2; k >= 0; k-- {
-		order := l.ranked(known, k)
-		for _, i := range order[:int(float64(len(order))/factor)] {
-			if !l.gone[k].add(known[i].At) {
-				continue
-			}
-			a := known[i].Ask
-			a.Share = l.shares[k+1]
-			l.on[k+1] = append(l.on[k+1], len(known))
-			return a, true
+		s := l.scores(known, k)
+		i, before := leader(s, l.hasGone(known, k))
+		if i < 0 || before >= int(float64(ended(s))/factor) {
+			continue
 		}
+		a := known[l.on[k][i]].Ask
+		l.gone[k].add(a.At)
+		a.Share = l.shares[k+1]
+		l.on[k+1] = append(l.on[k+1], len(known))
+		return a, true
 	}
 	return Ask{}, false
 }
 
-// ranked are the indices of what has ended on rung k, the best first.
-func (l *ladder) ranked(known []Tried, k int) []int {
-	here := make([]Tried, len(l.on[k]))
-	for j, i := range l.on[k] {
-		here[j] = known[i]
-	}
-	order := ranked(scores(here))
-	for j, i := range order {
-		order[j] = l.on[k][i]
-	}
-	return order
+// scores are those of what stands on rung k, among itself.
+func (l *ladder) scores(known []Tried, k int) []float64 {
+	return scoresOf(len(l.on[k]), func(j int) *Tried { return &known[l.on[k][j]] })
+}
+
+// hasGone says which of those on rung k have gone on.
+func (l *ladder) hasGone(known []Tried, k int) func(int) bool {
+	return func(j int) bool { return l.gone[k].has(known[l.on[k][j]].At) }
 }
 
 func running(tried []Tried) bool {
@@ -194,8 +191,11 @@ func (s Hyperband) Next(tried []Tried, n int) ([]Ask, bool) {
 	seen := visitedOf(tried)
 	var asks []Ask
 	done := true
-	known := slices.Clone(tried)
+	known := tried[:len(tried):len(tried)]
 	for _, b := range s.brackets() {
+		if len(asks) > 0 && len(asks) == n {
+			break
+		}
 		more, _, over := b.next(s.Space, s.Seed, known, seen, n-len(asks))
 		for _, a := range more {
 			known = append(known, Tried{Ask: a})
@@ -216,7 +216,7 @@ type bracket struct {
 
 // next returns up to n asks of the bracket, and whether it is over. Points that
 // it draws are added to seen.
-func (b bracket) next(space Space, seed uint64, tried []Tried, seen visited, n int) (asks []Ask, exhausted, done bool) {
+func (b bracket) next(space Space, seed uint64, tried []Tried, seen *visited, n int) (asks []Ask, exhausted, done bool) {
 	l := ladderOf(tried, b.shares, b.number)
 	for i := len(l.on[0]); i < b.points && len(asks) < n; i++ {
 		r := seeded(mix(seed+uint64(b.number)), i)
@@ -231,23 +231,27 @@ func (b bracket) next(space Space, seed uint64, tried []Tried, seen visited, n i
 		return asks, exhausted, false
 	}
 	for k := 1; k < len(b.shares); k++ {
-		below := l.ranked(tried, k-1)
-		if len(below) < len(l.on[k-1]) {
+		below := l.scores(tried, k-1)
+		if ended(below) < len(below) {
 			return asks, exhausted, false // a rung ends before the next begins
 		}
-		for _, i := range below[:int(float64(len(below))/b.factor+1e-9)] {
-			if l.gone[k-1].has(tried[i].At) {
-				continue
+		most := int(float64(len(below))/b.factor + 1e-9)
+		for {
+			i, before := leader(below, l.hasGone(tried, k-1))
+			if i < 0 || before >= most {
+				break
 			}
 			if len(asks) == n {
 				return asks, exhausted, false
 			}
-			asks = append(asks, Ask{At: tried[i].At, Share: b.shares[k], Bracket: b.number})
+			at := tried[l.on[k-1][i]].At
+			l.gone[k-1].add(at)
+			asks = append(asks, Ask{At: at, Share: b.shares[k], Bracket: b.number})
 		}
 		if len(asks) > 0 {
 			return asks, exhausted, false
 		}
 	}
-	last := l.on[len(l.on)-1]
-	return asks, exhausted, len(l.ranked(tried, len(b.shares)-1)) == len(last)
+	last := l.scores(tried, len(b.shares)-1)
+	return asks, exhausted, ended(last) == len(last)
 }

@@ -12,10 +12,16 @@ import (
 // stands: its value less the best of any other of its budget or a smaller one.
 // So a small epsilon is not neglected because a large one gives more.
 func scores(tried []Tried) []float64 {
-	s := make([]float64, len(tried))
+	return scoresOf(len(tried), func(i int) *Tried { return &tried[i] })
+}
+
+// scoresOf are the scores of n points among themselves.
+func scoresOf(n int, tried func(int) *Tried) []float64 {
+	s := make([]float64, n)
 	one := true
-	for i, t := range tried {
-		one = one && t.Budget == tried[0].Budget
+	for i := range s {
+		t := tried(i)
+		one = one && t.Budget == tried(0).Budget
 		switch v, ok := t.Value(); {
 		case ok:
 			s[i] = v
@@ -26,25 +32,25 @@ func scores(tried []Tried) []float64 {
 		}
 	}
 	if !one {
-		aboveFrontier(tried, s)
+		aboveFrontier(func(i int) float64 { return tried(i).Budget }, s)
 	}
 	return s
 }
 
 // aboveFrontier replaces values by their distance to the frontier of the others.
-func aboveFrontier(tried []Tried, s []float64) {
+func aboveFrontier(budget func(int) float64, s []float64) {
 	var order []int
-	for i := range tried {
+	for i := range s {
 		if !math.IsNaN(s[i]) && !math.IsInf(s[i], -1) {
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(tried[a].Budget, tried[b].Budget) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(budget(a), budget(b)) })
 	first, second := math.Inf(-1), math.Inf(-1) // the two best so far, by rising budget
 	values := slices.Clone(s)
 	for from := 0; from < len(order); {
 		to := from
-		for ; to < len(order) && tried[order[to]].Budget == tried[order[from]].Budget; to++ {
+		for ; to < len(order) && budget(order[to]) == budget(order[from]); to++ {
 			v := values[order[to]]
 			if v > first {
 				first, second = v, first
@@ -82,13 +88,9 @@ func ranked(s []float64) []int {
 
 // top are the indices of the n best, as [ranked] has them, and how many there are
 // to choose from.
-func top(s []float64, n func(ended int) int) (best []int, ended int) {
-	for _, v := range s {
-		if !math.IsNaN(v) {
-			ended++
-		}
-	}
-	most := n(ended)
+func top(s []float64, n func(of int) int) (best []int, of int) {
+	of = ended(s)
+	most := n(of)
 	for i, v := range s {
 		if math.IsNaN(v) || most == 0 || len(best) == most && v <= s[best[most-1]] {
 			continue
@@ -102,5 +104,35 @@ func top(s []float64, n func(ended int) int) (best []int, ended int) {
 		best = slices.Insert(best, at, i)
 		best = best[:min(len(best), most)]
 	}
-	return best, ended
+	return best, of
+}
+
+// leader is the first of what has ended, as [ranked] has it, that is not passed
+// over, and how many stand before it; -1 if there is none. It takes no sorting.
+func leader(s []float64, pass func(int) bool) (i, before int) {
+	i = -1
+	for j, v := range s {
+		if (i < 0 || v > s[i]) && !math.IsNaN(v) && !pass(j) {
+			i = j
+		}
+	}
+	if i < 0 {
+		return -1, 0
+	}
+	for j, v := range s {
+		if v > s[i] || v == s[i] && j < i {
+			before++
+		}
+	}
+	return i, before
+}
+
+// ended counts the scores of what has ended.
+func ended(s []float64) (n int) {
+	for _, v := range s {
+		if !math.IsNaN(v) {
+			n++
+		}
+	}
+	return n
 }

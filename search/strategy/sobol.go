@@ -32,8 +32,9 @@ func (s Sobol) Next(tried []Tried, n int) ([]Ask, bool) {
 	}
 	seen := visitedOf(tried)
 	var asks []Ask
-	for i, passed := uint32(0), 0; len(tried)+len(asks) < s.Trials && len(asks) < n; i++ {
-		p, ok := s.Space.Snap(s.point(i, d))
+	next := s.points(d)
+	for passed := 0; len(tried)+len(asks) < s.Trials && len(asks) < n; {
+		p, ok := s.Space.Snap(next())
 		if !ok || !seen.add(p) {
 			// What was tried stands at the head of the sequence, and is no
 			// sign of exhaustion.
@@ -48,26 +49,37 @@ func (s Sobol) Next(tried []Tried, n int) ([]Ask, bool) {
 	return asks, len(tried)+len(asks) >= s.Trials
 }
 
-// point is the i-th scrambled point, without snapping.
-func (s Sobol) point(i uint32, dims int) Point {
-	p := make(Point, dims)
-	for j := range p {
-		x := scramble(sobol(i, j), uint32(mix(s.Seed^mix(uint64(j)))))
-		p[j] = (float64(x) + 0.5) / (1 << 32)
+// points returns what gives the scrambled points one after another, without
+// snapping. The point is reused.
+func (s Sobol) points(dims int) func() Point {
+	p, next, seeds := make(Point, dims), sobol(dims), make([]uint32, dims)
+	for j := range seeds {
+		seeds[j] = uint32(mix(s.Seed ^ mix(uint64(j))))
 	}
-	return p
+	return func() Point {
+		for j, x := range next() {
+			p[j] = (float64(scramble(x, seeds[j])) + 0.5) / (1 << 32)
+		}
+		return p
+	}
 }
 
-// sobol is coordinate j of the i-th point, in Gray-code order, as 32 binary
-// digits behind the point.
-func sobol(i uint32, j int) uint32 {
-	var x uint32
-	for g, b := i^i>>1, 0; g != 0; g, b = g>>1, b+1 {
-		if g&1 != 0 {
-			x ^= directions[j][b]
+// sobol returns what gives the points of the sequence in Gray-code order, each
+// coordinate as 32 binary digits behind the point: from one point to the next a
+// single direction number is added to each (Antonov, Saleev 1979). The slice is
+// reused.
+func sobol(dims int) func() []uint32 {
+	x := make([]uint32, dims)
+	i := uint32(0)
+	return func() []uint32 {
+		for j := range x {
+			if i > 0 {
+				x[j] ^= directions[j][bits.TrailingZeros32(i)]
+			}
 		}
+		i++
+		return x
 	}
-	return x
 }
 
 // scramble permutes the subtrees of x's binary digits, each by a hash of the

@@ -140,7 +140,9 @@ func TestScramblingIsUniform(t *testing.T) {
 	sum := 0.0
 	const n = 4000
 	for seed := range uint64(n) {
-		sum += Sobol{Space: free(1), Seed: seed}.point(1, 1)[0]
+		next := Sobol{Space: free(1), Seed: seed}.points(1)
+		next()
+		sum += next()[0]
 	}
 	if mean := sum / n; math.Abs(mean-0.5) > 5/math.Sqrt(12*n) {
 		t.Errorf("mean %g", mean)
@@ -293,52 +295,4 @@ func TestScoresStandOnTheFrontier(t *testing.T) {
 			t.Errorf("score %d is %g, want %g", i, got, want[i])
 		}
 	}
-}
-
-// BenchmarkSuggest is the time of one suggestion after 10,000 trials.
-func BenchmarkSuggest(b *testing.B) {
-	space := free(5)
-	r := rand.New(rand.NewPCG(1, 2))
-	tried := make([]Tried, 10_000)
-	for i := range tried {
-		a := Ask{At: space.uniform(r), Share: []float64{1.0 / 9, 1.0 / 3, 1}[min(i%13/9+i%13/12, 2)]}
-		tried[i] = Tried{Ask: a, Done: true, Values: []float64{bowl(a)}}
-	}
-	whole := slices.Clone(tried)
-	for i := range whole {
-		whole[i].Share = 0
-	}
-	cma := climb2(CMAES{Space: space, Trials: 10_000, Seed: 1})
-	for _, c := range []struct {
-		name  string
-		s     Strategy
-		tried []Tried
-	}{
-		{"random", Random{space, 20_000, 1}, whole}, {"sobol", Sobol{space, 20_000, 1}, whole},
-		{"tpe", TPE{Space: space, Trials: 20_000, Seed: 1}, whole}, {"gp", GP{Space: space, Trials: 20_000}, whole},
-		{"cma-es", CMAES{Space: space, Trials: 20_000, Seed: 1}, cma}, {"asha", ASHA{space, 20_000, Rungs{1.0 / 9, 3}, 1}, tried},
-		{"successive-halving", Halving{space, 20_000, Rungs{1.0 / 9, 3}, 1}, tried}, {"hyperband", Hyperband{space, Rungs{1.0 / 9, 3}, 1}, tried},
-		{"tan", TAN{space, 9_000, 32, 1, 1}, whole},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				c.s.Next(c.tried, 1)
-			}
-		})
-	}
-}
-
-// climb2 answers CMA-ES a generation at a time, by values without a pattern, on
-// which it does not converge.
-func climb2(s CMAES) (tried []Tried) {
-	for len(tried) < s.Trials {
-		asks, done := s.Next(tried, 100)
-		if done || len(asks) == 0 {
-			return tried
-		}
-		for _, a := range asks {
-			tried = append(tried, Tried{Ask: a, Done: true, Values: []float64{float64(hash(a.At)>>11) / (1 << 53)}})
-		}
-	}
-	return tried
 }

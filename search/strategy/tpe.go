@@ -38,26 +38,22 @@ func (s TPE) Next(tried []Tried, n int) ([]Ask, bool) {
 	if startup == 0 {
 		startup = tpeStartup
 	}
-	known := slices.Clone(tried)
-	for len(known) < s.Trials && len(known)-len(tried) < n {
+	known := tried[:len(tried):len(tried)]
+	var asks []Ask
+	for len(tried)+len(asks) < s.Trials && len(asks) < n {
+		if len(asks) > 0 {
+			known = append(known, Tried{Ask: asks[len(asks)-1]})
+		}
 		p, ok := s.suggest(known, seen, startup)
 		if !ok {
-			return asked(known[len(tried):]), true
+			return asks, true
 		}
-		known = append(known, Tried{Ask: Ask{At: p}})
+		asks = append(asks, Ask{At: p})
 	}
-	return asked(known[len(tried):]), len(known) >= s.Trials
+	return asks, len(tried)+len(asks) >= s.Trials
 }
 
-func asked(tried []Tried) []Ask {
-	asks := make([]Ask, len(tried))
-	for i, t := range tried {
-		asks[i] = t.Ask
-	}
-	return asks
-}
-
-func (s TPE) suggest(known []Tried, seen visited, startup int) (Point, bool) {
+func (s TPE) suggest(known []Tried, seen *visited, startup int) (Point, bool) {
 	r := seeded(s.Seed, len(known))
 	uniform := func() (Point, bool) { return s.Space.fresh(seen, func() Point { return s.Space.uniform(r) }) }
 	sc := scores(known)
@@ -103,11 +99,12 @@ func split(known []Tried, best []int) (good, others group) {
 	for _, i := range best {
 		isGood[i] = true
 	}
-	for i, t := range known {
+	others.points = make([]Point, 0, len(known))
+	for i := range known {
 		if isGood[i] {
-			good.points = append(good.points, t.At)
+			good.points = append(good.points, known[i].At)
 		} else {
-			others.points = append(others.points, t.At)
+			others.points = append(others.points, known[i].At)
 		}
 	}
 	good.weigh(len(good.points))
