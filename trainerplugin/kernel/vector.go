@@ -9,6 +9,12 @@ func Axpy(y []float32, a float32, x []float32) {
 	use.axpy(y, a, x)
 }
 
+// Scale sets y to a·x.
+func Scale(y []float32, a float32, x []float32) {
+	v := splat(a)
+	LaneScale(y, x, &v)
+}
+
 // Add sets y to a + b.
 func Add(y, a, b []float32) {
 	whole(len(y), len(a), len(b))

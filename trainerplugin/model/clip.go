@@ -18,44 +18,63 @@ type clipping struct {
 	blocks int
 	order  *order
 
-	chunkSize int // examples
+	chunkSize int            // examples
+	sums      chan []float32 // packed sums that nobody uses
+	total     []float32      // the packed sum of all chunks so far; nil before the first
 	stats     dpsgd.GradStats
 }
 
 // A worker is one goroutine's part in it.
 type worker struct {
 	*machine
-	sum            []float32
+	sum            []float32   // of the chunk's examples so far
+	empty          bool        // there were none, whatever sum holds
 	norms, factors []float64   // of one example's blocks
 	scales         [][]float32 // each block's factors, by example
 }
 
-func (c *clipping) newWorker(m *machine, sum []float32) *worker {
-	w := &worker{machine: m, sum: sum, norms: make([]float64, c.blocks), factors: make([]float64, c.blocks)}
+func (c *clipping) newWorker(m *machine) *worker {
+	w := &worker{machine: m, norms: make([]float64, c.blocks), factors: make([]float64, c.blocks)}
 	for range c.blocks {
 		w.scales = append(w.scales, make([]float32, m.Group.Examples))
 	}
 	return w
 }
 
-// work sums chunks until there are none.
+// work sums chunks until there are none. Whoever claims one holds a sum already,
+// so that the first chunk that was not handed in is always being worked on.
 func (c *clipping) work(ctx context.Context, w *worker) {
 	for {
-		i, ok := c.order.claim()
-		if !ok {
+		select {
+		case w.sum = <-c.sums:
+		case <-c.order.failed:
 			return
 		}
-		clear(w.sum)
+		i, ok := c.order.claim()
+		if !ok {
+			c.sums <- w.sum
+			return
+		}
+		w.empty = true
 		nonFinite, err := c.chunk(ctx, w, i)
 		if err != nil {
 			c.order.fail(err)
 			return
 		}
-		c.order.commit(i, func() {
-			kernel.Axpy(c.engine.total, 1, w.sum)
-			c.stats.NonFinite += nonFinite
-		})
+		sum := w.sum
+		c.order.commit(i, func() { c.use(sum, nonFinite) })
 	}
+}
+
+// use adds the sum of a chunk to the total.
+func (c *clipping) use(sum []float32, nonFinite int) {
+	c.stats.NonFinite += nonFinite
+	if c.total == nil {
+		c.total = sum
+		return
+	}
+	kernel.Axpy(c.total, 1, sum)
+	c.sums <- sum
 }
 
 // chunk adds the clipped gradients of the chunk's examples to the worker's sum.
@@ -123,9 +142,10 @@ func (c *clipping) add(w *worker, first, n int) (nonFinite int) {
 	}
 	at := 0
 	for i, p := range c.engine.params {
-		w.addTo(w.sum[at:][:p.Packed()], i, w.scales[c.block[i]][:n])
+		w.addTo(w.sum[at:][:p.Packed()], i, w.scales[c.block[i]][:n], w.empty)
 		at += p.Packed()
 	}
+	w.empty = false
 	return nonFinite
 }
 

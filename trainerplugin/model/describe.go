@@ -21,7 +21,7 @@ func Describe(name string, in Input, views, threads int, options ...Option) (Des
 	if err != nil {
 		return Description{}, err
 	}
-	perThread := train.backwardFloats + train.scratch + int64(e.stride) // and a sum
+	perThread := train.backwardFloats + train.scratch
 	if train.Group.Views > 1 {
 		evaluate, err := newMachine(e.arch, in, shape{e.images, 1, true})
 		if err != nil {
@@ -29,7 +29,7 @@ func Describe(name string, in Input, views, threads int, options ...Option) (Des
 		}
 		perThread += evaluate.forwardFloats + evaluate.scratch
 	}
-	shared := int64(e.stride) // the total
+	shared := int64(sumsFor(threads)) * int64(e.stride)
 	for _, p := range e.all {
 		shared += int64(p.Held())
 	}

@@ -45,8 +45,7 @@ type Engine struct {
 	packed   []*op.Value // those of params
 	given    bool        // whether the frozen ones are
 	machines map[shape][]*machine
-	sums     [][]float32 // a packed sum per worker
-	total    []float32
+	sums     [][]float32 // packed; see sumsFor
 }
 
 var _ dpsgd.Engine = (*Engine)(nil)
@@ -242,17 +241,19 @@ func (e *Engine) SumClipped(ctx context.Context, weights []float32, b dpsgd.Batc
 	}
 	c := e.newClipping(b, by, chunks)
 	var wg sync.WaitGroup
-	for i, m := range ms {
-		wg.Go(func() { c.work(ctx, c.newWorker(m, e.sums[i])) })
+	for _, m := range ms {
+		wg.Go(func() { c.work(ctx, c.newWorker(m)) })
 	}
 	wg.Wait()
 	if c.order.err != nil {
 		e.machines = map[shape][]*machine{} // one of them may be left half-way
 		return dpsgd.GradStats{}, c.order.err
 	}
-	e.eachParam(func(i int, p *op.Param, flat, packed int) {
-		p.Unpack(e.packed[i], e.total[packed:][:p.Packed()], sum[flat:][:p.Size()])
-	})
+	if c.total != nil {
+		e.eachParam(func(i int, p *op.Param, flat, packed int) {
+			p.Unpack(e.packed[i], c.total[packed:][:p.Packed()], sum[flat:][:p.Size()])
+		})
+	}
 	return c.stats, nil
 }
 
@@ -272,18 +273,12 @@ func (e *Engine) checkCall(b dpsgd.Batch, by dpsgd.Clipping, sum []float32) erro
 
 // newClipping prepares the sum over b.
 func (e *Engine) newClipping(b dpsgd.Batch, by dpsgd.Clipping, chunks int) *clipping {
-	for len(e.sums) < min(e.threads, chunks) {
-		e.sums = append(e.sums, kernel.Alloc(e.stride))
-	}
-	if e.total == nil {
-		e.total = kernel.Alloc(e.stride)
-	}
-	clear(e.total)
 	c := &clipping{
 		engine: e, batch: b, by: by, block: make([]int, len(e.params)), blocks: 1,
 		chunkSize: e.chunkSize(b), order: newOrder(chunks),
 		stats: dpsgd.GradStats{Norms: make([]float64, b.Len), Losses: make([]float64, b.Len)},
 	}
+	c.sums = e.spareSums(sumsFor(min(e.threads, chunks)))
 	if by.Kind == perLayer {
 		c.block, c.blocks = e.layers()
 	}
@@ -291,6 +286,28 @@ func (e *Engine) newClipping(b dpsgd.Batch, by dpsgd.Clipping, chunks int) *clip
 		c.stats.Clipped = make([]bool, b.Len)
 	}
 	return c
+}
+
+// sumsFor is how many packed sums so many workers need: one each, one that the
+// others are added to, and where there are several workers some that wait for
+// an earlier chunk while their worker goes on.
+func sumsFor(workers int) int {
+	if workers < 2 {
+		return 2 * workers
+	}
+	return workers + 1 + (workers+3)/4
+}
+
+// spareSums returns n packed sums, of any content.
+func (e *Engine) spareSums(n int) chan []float32 {
+	for len(e.sums) < n {
+		e.sums = append(e.sums, kernel.Alloc(e.stride))
+	}
+	sums := make(chan []float32, n)
+	for _, s := range e.sums[:n] {
+		sums <- s
+	}
+	return sums
 }
 
 // layers numbers the layer of each parameter; see [dpsgd.Layers]. The tensors

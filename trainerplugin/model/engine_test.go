@@ -9,8 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"sweep/trainerplugin/dpsgd"
 )
@@ -368,33 +368,47 @@ func TestBadModels(t *testing.T) {
 }
 
 // A batch sixteen times as long takes no more memory, and no goroutine stays.
-// With two threads, one of them might do all of the small batch.
 func TestMemoryAndGoroutines(t *testing.T) {
-	e := open(t, "tanh-cnn", mnist, 1)
-	w := e.Init(1)
-	sum := make([]float32, len(w))
-	view := func(i, k int, img []float32) int { return i % 10 }
-	used := func(n int) uint64 {
-		if _, err := e.ClippedSum(t.Context(), w, dpsgd.Batch{Len: n, Views: 1, View: view}, 1, sum); err != nil {
-			t.Fatal(err)
+	for _, threads := range []int{1, 2} {
+		e := open(t, "tanh-cnn", mnist, threads)
+		w := e.Init(1)
+		sum := make([]float32, len(w))
+		used := func(b dpsgd.Batch) uint64 {
+			if _, err := e.ClippedSum(t.Context(), w, b, 1, sum); err != nil {
+				t.Fatal(err)
+			}
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
 		}
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	small := used(64)
-	goroutines := runtime.NumGoroutine()
-	if large := used(1024); large > small+small/10 {
-		t.Errorf("%d bytes after 64 examples, %d after 1024", small, large)
-	}
-	for range 100 { // Gorgonia's goroutine may still be on its way out
-		if runtime.NumGoroutine() <= goroutines {
-			return
+		b := dpsgd.Batch{Len: 64, Views: 1}
+		b.View = meetIn(e.chunkSize(b), threads)
+		small := used(b)
+		goroutines := runtime.NumGoroutine()
+		b.Len = 1024
+		b.View = meetIn(e.chunkSize(b), threads)
+		if large := used(b); large > small+small/10 {
+			t.Errorf("%d threads: %d bytes after 64 examples, %d after 1024", threads, small, large)
 		}
-		time.Sleep(10 * time.Millisecond)
+		if n := runtime.NumGoroutine(); n > goroutines {
+			t.Errorf("%d threads: %d goroutines, %d before", threads, n, goroutines)
+		}
 	}
-	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), goroutines)
+}
+
+// meetIn is views for which the first threads chunks are begun before any is
+// gone on with, so that every thread takes part and has its memory.
+func meetIn(chunk, threads int) func(i, k int, img []float32) int {
+	var met sync.WaitGroup
+	met.Add(threads)
+	return func(i, _ int, _ []float32) int {
+		if i%chunk == 0 && i/chunk < threads {
+			met.Done()
+			met.Wait()
+		}
+		return i % 10
+	}
 }
 
 // Describe's estimate of memory is what the engine really allocates, within a

@@ -10,8 +10,8 @@ import (
 	"sweep/trainerplugin/op"
 )
 
-// A machine is one graph and the tape machines that run it. It takes its
-// memory when it first runs, and serves one goroutine at a time.
+// A machine is one graph and the programs that run it. It takes its memory when
+// it first runs, and serves one goroutine at a time.
 type machine struct {
 	*op.Builder
 	images, labels, weights *op.Value // inputs, per image
@@ -19,15 +19,16 @@ type machine struct {
 	trained                 []*op.Param
 	grads                   []*op.Value // per example, of each trained parameter
 
-	forward, backward G.VM
+	outputs           G.Nodes // the loss, then the gradients
+	forward, backward *op.Program
 
 	grad   []float32 // the gradients that are multiplied out, for each example in turn
 	at     []int     // where each parameter's begins among an example's
 	stride int       // floats of one example's
 
-	forwardFloats, backwardFloats         int64 // what either tape keeps in memory
+	forwardFloats, backwardFloats         int64 // what either program keeps in memory
 	scratch                               int64 // and what it uses as it runs
-	forwardMultiplies, backwardMultiplies int64 // what either tape computes, for an image
+	forwardMultiplies, backwardMultiplies int64 // what either program computes, for an image
 
 	pixels []float32 // one image as the data set gives it
 }
@@ -49,7 +50,9 @@ func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 		m.images, m.labels, m.weights = op.ValueOf(g.Images), op.ValueOf(g.Labels), op.ValueOf(g.Weights)
 		m.logits, m.loss = op.ValueOf(g.Logits), op.ValueOf(g.Loss)
 		m.place(g.Grads)
-		return m.compile(g)
+		m.outputs = append(G.Nodes{g.Loss}, g.Grads...)
+		m.measure()
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -69,34 +72,30 @@ func (m *machine) place(grads G.Nodes) {
 	}
 }
 
-func (m *machine) compile(g *Graph) (err error) {
-	short, whole := G.Nodes{g.Loss}, append(G.Nodes{g.Loss}, g.Grads...)
-	m.forwardFloats, m.backwardFloats = op.Floats(short), op.Floats(whole)
-	m.scratch = op.Scratch(whole)
-	m.forwardMultiplies, m.backwardMultiplies = op.Multiplies(short), op.Multiplies(whole)
-	if m.forward, err = tape(g.Images, short); err != nil {
-		return err
-	}
-	m.backward, err = tape(g.Images, whole)
-	return err
-}
-
-// tape compiles what outputs need of input's graph, and no more.
-func tape(input *G.Node, outputs G.Nodes) (G.VM, error) {
-	g := input.Graph()
-	prog, locations, err := G.CompileFunction(g, G.Nodes{input}, outputs)
-	if err != nil {
-		return nil, fmt.Errorf("compile: %w", err)
-	}
-	return G.NewTapeMachine(g, G.WithPrecompiled(prog, locations)), nil
+// measure takes what the graph needs.
+func (m *machine) measure() {
+	short := m.outputs[:1]
+	m.forwardFloats, m.backwardFloats = op.Floats(short), op.Floats(m.outputs)
+	m.scratch = op.Scratch(m.outputs)
+	m.forwardMultiplies, m.backwardMultiplies = op.Multiplies(short), op.Multiplies(m.outputs)
 }
 
 // use makes m read its weights from packed.
-func (m *machine) use(packed []*op.Value) error {
+func (m *machine) use(packed []*op.Value) (err error) {
 	m.images.Alloc()
 	m.labels.Alloc()
 	m.weights.Alloc()
-	return m.Bind(packed)
+	if err = m.Bind(packed); err != nil {
+		return err
+	}
+	if m.forward, err = op.NewProgram(m.outputs[:1]); err != nil {
+		return err
+	}
+	// The last layers' gradients first: what they need comes first.
+	backward := slices.Clone(m.outputs)
+	slices.Reverse(backward[1:])
+	m.backward, err = op.NewProgram(backward)
+	return err
 }
 
 // differentiate runs m forward and backward on the images that were put in.
@@ -111,18 +110,13 @@ func (m *machine) differentiate(examples int, more bool) error {
 		}
 	}
 	m.Group.Active, m.Group.Add = examples, more
-	return run(m.backward)
+	return m.backward.Run()
 }
 
 // classify runs m forward on the images that were put in, one per example.
 func (m *machine) classify(examples int) error {
 	m.Group.Active = examples
-	return run(m.forward)
-}
-
-func run(vm G.VM) error {
-	defer vm.Reset()
-	return vm.RunAll()
+	return m.forward.Run()
 }
 
 // put makes image i what at writes, and returns its class.
@@ -155,15 +149,28 @@ func (m *machine) normSq(e, i int, p *op.Param, v *op.Value) float64 {
 }
 
 // addTo adds to sum the gradients of the first examples with respect to
-// parameter i, each times its scale. Those of scale 0 are left out.
-func (m *machine) addTo(sum []float32, i int, scales []float32) {
+// parameter i, each times its scale, or sets sum to them if it is empty. Those
+// of scale 0 are left out.
+func (m *machine) addTo(sum []float32, i int, scales []float32, empty bool) {
 	if o := m.grads[i].Outer(); o != nil {
+		if empty {
+			clear(sum)
+		}
 		o.AddTo(sum, scales)
 		return
 	}
 	for e, s := range scales {
-		if s != 0 {
+		switch {
+		case s == 0:
+			continue
+		case empty:
+			kernel.Scale(sum, s, m.example(e, i))
+		default:
 			kernel.Axpy(sum, s, m.example(e, i))
 		}
+		empty = false
+	}
+	if empty {
+		clear(sum)
 	}
 }

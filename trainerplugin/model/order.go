@@ -5,22 +5,22 @@ import "sync"
 // An order lets goroutines that work on numbered pieces hand in their results
 // by number, so that a sum of floats does not depend on who was faster.
 type order struct {
+	pieces int
+	failed chan struct{} // closed by the first failure
+
 	mu      sync.Mutex
-	turn    sync.Cond
-	pieces  int
 	claimed int
-	done    int
-	err     error // the first failure; it ends the work
+	done    int            // pieces whose results were used
+	results map[int]func() // of pieces that wait for one before them
+	using   bool           // somebody uses results
+	err     error          // the first failure; it ends the work
 }
 
 func newOrder(pieces int) *order {
-	o := &order{pieces: pieces}
-	o.turn.L = &o.mu
-	return o
+	return &order{pieces: pieces, failed: make(chan struct{}), results: map[int]func(){}}
 }
 
-// claim returns the next piece to work on. Pieces are claimed by rising
-// number, so whoever waits in commit waits for someone at work.
+// claim returns the next piece to work on. Pieces are claimed by rising number.
 func (o *order) claim() (piece int, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -31,20 +31,25 @@ func (o *order) claim() (piece int, ok bool) {
 	return o.claimed - 1, true
 }
 
-// commit calls do once all pieces before this one are committed, unless the
-// work failed.
-func (o *order) commit(piece int, do func()) {
+// commit hands in a piece. Use is called once all pieces before it were used,
+// by whoever handed in the last of them; commit waits for nobody. Unless the
+// work fails, all have been used when every commit has returned.
+func (o *order) commit(piece int, use func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.done != piece && o.err == nil {
-		o.turn.Wait()
-	}
-	if o.err != nil {
+	o.results[piece] = use
+	if o.using {
 		return
 	}
-	do()
-	o.done++
-	o.turn.Broadcast()
+	o.using = true
+	for next := o.results[o.done]; next != nil && o.err == nil; next = o.results[o.done] {
+		delete(o.results, o.done)
+		o.mu.Unlock()
+		next()
+		o.mu.Lock()
+		o.done++
+	}
+	o.using = false
 }
 
 // fail ends the work.
@@ -53,6 +58,6 @@ func (o *order) fail(err error) {
 	defer o.mu.Unlock()
 	if o.err == nil {
 		o.err = err
+		close(o.failed)
 	}
-	o.turn.Broadcast()
 }

@@ -9,6 +9,7 @@ package op
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -167,16 +168,17 @@ func Multiplies(outputs G.Nodes) (n int64) {
 // eachOperation calls do once for each operation that the outputs need.
 func eachOperation(outputs G.Nodes, do func(*operation)) {
 	seen := map[int64]bool{}
-	for len(outputs) > 0 {
-		node := outputs[0]
-		outputs = outputs[1:]
+	left := slices.Clone(outputs)
+	for len(left) > 0 {
+		node := left[0]
+		left = left[1:]
 		if seen[node.ID()] {
 			continue
 		}
 		seen[node.ID()] = true
 		if o, ok := node.Op().(*operation); ok {
 			do(o)
-			outputs = append(outputs, inputsOf(node)...)
+			left = append(left, inputsOf(node)...)
 		}
 	}
 }

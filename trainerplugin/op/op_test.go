@@ -184,8 +184,8 @@ func TestLayersThatDoNotFit(t *testing.T) {
 	}
 }
 
-// A kernel that panics becomes an error that names the layer, though Gorgonia
-// runs it on a goroutine of its own.
+// A kernel that panics becomes an error that names the layer, in a program and
+// in Gorgonia's machine, which runs it on a goroutine of its own.
 func TestPanicNamesTheLayer(t *testing.T) {
 	b := NewBuilder(1, 1)
 	x := b.Images(3, 3, 1)
@@ -196,8 +196,13 @@ func TestPanicNamesTheLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = G.NewTapeMachine(b.Graph, G.WithPrecompiled(prog, locations)).RunAll()
-	if err == nil || !strings.Contains(err.Error(), "dense7: dense") {
-		t.Errorf("error %v does not name the layer", err)
+	program, err := NewProgram(G.Nodes{h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{program.Run(), G.NewTapeMachine(b.Graph, G.WithPrecompiled(prog, locations)).RunAll()} {
+		if err == nil || !strings.Contains(err.Error(), "dense7: dense") {
+			t.Errorf("error %v does not name the layer", err)
+		}
 	}
 }

@@ -34,8 +34,7 @@ type operation struct {
 
 	scratch int // numbers that do uses besides its result; see Group.scratchFor
 
-	unstored bool     // the result takes no memory: it is another's, or never computed
-	in       []*Value // reused by Do
+	unstored bool // the result takes no memory: it is another's, or never computed
 }
 
 var (
@@ -73,33 +72,38 @@ func ValueOf(n *G.Node) *Value {
 	return v
 }
 
-// Do computes. The graph runs on a goroutine of Gorgonia's own, so a panic
-// must become an error here or it ends the process.
-func (o *operation) Do(inputs ...G.Value) (result G.Value, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: %s: %v", o.layer, o.kind, r)
-		}
-	}()
-	o.in = o.in[:0]
+// Do computes, for Gorgonia's machines.
+func (o *operation) Do(inputs ...G.Value) (G.Value, error) {
+	in := make([]*Value, len(inputs))
 	for i, v := range inputs {
 		u, ok := v.(*Value)
 		if !ok {
 			return nil, fmt.Errorf("%s: %s: input %d is a %T", o.layer, o.kind, i, v)
 		}
-		o.in = append(o.in, u)
+		in[i] = u
 	}
+	return o.out, o.run(in)
+}
+
+// run computes. A panic becomes an error here: it names the layer, and does not
+// end the process.
+func (o *operation) run(in []*Value) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: %s: %v", o.layer, o.kind, r)
+		}
+	}()
 	if !o.unstored {
 		o.out.Alloc()
 	}
 	if o.plan != nil {
-		o.plan(o.in)
+		o.plan(in)
 		o.plan = nil
 	}
 	if o.do != nil {
-		o.do(o.in)
+		o.do(in)
 	}
-	return o.out, nil
+	return nil
 }
 
 func (o *operation) DiffWRT(int) []bool { return o.wrt }
