@@ -53,13 +53,14 @@ var mayImport = map[string][]string{
 		"sweep/trainerplugin/model", "sweep/trainerplugin/kernel", "sweep/trainerplugin/xla", "sweep/trainerplugin/xla/pjrt"},
 	"sweep/trainerplugin/canary": {"sweep", "sweep/privacy", "sweep/privacy/audit", "sweep/trainerplugin", "sweep/trainerplugin/dataset",
 		"sweep/trainerplugin/dpsgd", "sweep/trainerplugin/model"},
-	"sweep/workflows":             {"sweep", "sweep/trainerplugin", "sweep/workflows/checkpoints", "sweep/workflows/spool"},
-	"sweep/workflows/bench":       {"sweep/trainerplugin", "sweep/trainerplugin/trainertest"},
-	"sweep/workflows/checkpoints": {"sweep"},
-	"sweep/workflows/payload":     {},
-	"sweep/workflows/spool":       {"sweep", "sweep/trainerplugin"},
-	"sweep/workflows/devserver":   {},
-	"sweep/cmd/sweep":             nil, // wires everything together, so: any
+	"sweep/workflows":                       {"sweep", "sweep/trainerplugin", "sweep/workflows/checkpoints", "sweep/workflows/spool"},
+	"sweep/workflows/bench":                 {"sweep/trainerplugin", "sweep/trainerplugin/trainertest"},
+	"sweep/workflows/checkpoints":           {"sweep"},
+	"sweep/workflows/checkpoints/cloudtest": {},
+	"sweep/workflows/payload":               {},
+	"sweep/workflows/spool":                 {"sweep", "sweep/trainerplugin"},
+	"sweep/workflows/devserver":             {},
+	"sweep/cmd/sweep":                       nil, // wires everything together, so: any
 }
 
 // onlyIn says which of our packages may use a library that is large, or that
@@ -71,7 +72,7 @@ var onlyIn = map[string][]string{
 	"gorgonia.org/gorgonia":           {"sweep/trainerplugin/op", "sweep/trainerplugin/model", "sweep/trainerplugin/xla"},
 	"github.com/hashicorp/go-plugin":  {"sweep/trainerplugin"},
 	"github.com/urfave/cli":           {"sweep/cmd/sweep"},
-	"gocloud.dev":                     {"sweep/workflows/checkpoints", "sweep/cmd/sweep"},
+	"gocloud.dev":                     {"sweep/workflows/checkpoints", "sweep/workflows/checkpoints/cloudtest", "sweep/cmd/sweep"},
 }
 
 // maxLines is where a file has become more than one idea.

@@ -66,13 +66,20 @@ func (k *keeper) fetch(ctx context.Context, from []sweep.CheckpointRef) error {
 }
 
 func (k *keeper) fetchOne(ctx context.Context, c sweep.CheckpointRef, deadline time.Time) error {
+	limited, cancel := context.WithDeadline(ctx, deadline) // the clouds' own libraries may try for ever
+	defer cancel()
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
-		err := k.fetchFrom(ctx, c)
+		err := k.fetchFrom(limited, c)
 		if err == nil || errors.Is(err, checkpoints.ErrDamaged) {
 			return err
 		}
 		if time.Now().Add(wait).After(deadline) {
 			return fmt.Errorf("%w: %w", errCutOff, err)
+		}
+		if wait == time.Second {
+			if err := k.report.Append(trainerplugin.Note{Text: fmt.Sprintf("waiting for the store of checkpoints, for up to %v: %v", fetchLimit, err)}); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-time.After(wait):

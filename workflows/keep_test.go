@@ -15,6 +15,7 @@ import (
 	"sweep/results"
 	"sweep/trainerplugin"
 	"sweep/trainerplugin/builtin"
+	"sweep/workflows/checkpoints/cloudtest"
 	"sweep/workflows/spool"
 )
 
@@ -30,7 +31,8 @@ type site struct {
 	record *RecordActivities
 	params sweep.Params
 	sweep  sweep.SweepID
-	at     string // URL of the checkpoints' store
+	at     string           // URL of the checkpoints' store
+	cloud  *cloudtest.Store // nil if that is a folder
 	done   sweep.Outcome
 }
 
@@ -45,6 +47,11 @@ func (r testRecord) MarkSweep(ctx context.Context, id sweep.SweepID, state strin
 func newSite(t *testing.T, source sweep.NoiseSource) *site {
 	t.Helper()
 	t.Parallel()
+	return enterSite(t, source)
+}
+
+func enterSite(t *testing.T, source sweep.NoiseSource) *site {
+	t.Helper()
 	p := sweep.Params{
 		Data: sweep.Data{Name: "glyphs", Train: 400, Validation: 100}, Model: "linear",
 		Batch: 40, Clip: 1, Noise: 1, LearnRate: 0.5, Steps: 40, EMA: 0.9, NoiseFrom: source, Seed: 11,
@@ -151,7 +158,15 @@ func diesAt(step int) func(trainerplugin.Event) error {
 // dies makes an attempt that dies at a step, and records how it ended.
 func (s *site) dies(h host, step int) {
 	s.t.Helper()
-	h.after = diesAt(step)
+	before := h.after
+	h.after = func(e trainerplugin.Event) error {
+		if before != nil {
+			if err := before(e); err != nil {
+				return err
+			}
+		}
+		return diesAt(step)(e)
+	}
 	ref, err := s.attempt(h)
 	if !errors.Is(err, errPulled) {
 		s.t.Fatalf("attempt %d: %v; want it to die at step %d", ref.Number, err, step)
@@ -199,6 +214,12 @@ func (s *site) completes(h host) results.Trial {
 // kept lists what the store holds.
 func (s *site) kept() (names []string) {
 	s.t.Helper()
+	if s.cloud != nil {
+		for _, key := range s.cloud.Keys(s.t) {
+			names = append(names, strings.TrimPrefix(key, string(s.params.ID())+"/checkpoints/"))
+		}
+		return names
+	}
 	root := strings.TrimPrefix(s.at, "file://")
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

@@ -213,6 +213,7 @@ func (a *RecordActivities) Tidy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var all error
 	for _, trial := range left {
 		final, err := a.Results.Final(ctx, trial)
 		if err != nil {
@@ -221,11 +222,15 @@ func (a *RecordActivities) Tidy(ctx context.Context) error {
 		if !final {
 			continue
 		}
-		if err := errors.Join(a.forget(ctx, trial), a.Spool.Tidy(trial)); err != nil {
+		if err := a.forget(ctx, trial); err != nil {
+			all = errors.Join(all, err) // and the trial's folder stays, so that this is tried again
+			continue
+		}
+		if err := a.Spool.Tidy(trial); err != nil {
 			return err
 		}
 	}
-	return nil
+	return all
 }
 
 // End records that the attempt ended without an outcome.

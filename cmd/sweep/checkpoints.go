@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"gocloud.dev/blob"
@@ -49,6 +50,10 @@ func checkpointStore(given string) (string, error) {
 	return given, nil
 }
 
+// tryLimit is how long a store may take to write, read and remove one small
+// object. One that is slower keeps no checkpoints.
+const tryLimit = time.Minute
+
 // tryCheckpoints finds out before anything runs whether the store can be used.
 // A folder is made here, and by no worker: on a worker's own disk it would be
 // seen by no other.
@@ -61,6 +66,8 @@ func tryCheckpoints(ctx context.Context, address string) error {
 			return fmt.Errorf("store of checkpoints: %w", err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, tryLimit) // the clouds' own libraries may try for ever
+	defer cancel()
 	store, err := checkpoints.Open(ctx, address)
 	if err == nil {
 		err = errors.Join(store.Try(ctx), store.Close())

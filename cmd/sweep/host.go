@@ -261,8 +261,10 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 			return h.devices.Grow(trials)
 		}
 	}
-	if err := activities.Tidy(ctx); err != nil {
-		return err
+	tidy, enough := context.WithTimeout(ctx, tryLimit)
+	defer enough()
+	if err := activities.Tidy(tidy); err != nil { // a store that is away must not keep sweeps from running
+		r.logger.Warn("checkpoints of trials that have ended are left behind, and removed at a later start", "reason", err.Error())
 	}
 	return h.start(workflows.NewRecordWorker(h.client, devserver.Identity("results"), h.queue(), activities))
 }

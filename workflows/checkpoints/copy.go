@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -13,23 +14,51 @@ import (
 	"sweep"
 )
 
-// copyExactly copies what must be c's content. The error wraps [ErrReplaced] if
-// it is not.
-func copyExactly(to io.Writer, from io.Reader, c sweep.CheckpointRef) error {
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(to, h), io.LimitReader(from, c.Bytes+1))
-	switch {
-	case err != nil:
+// exact reads what must be a checkpoint's content. At its end it has an error
+// that wraps [ErrReplaced] if it was not, which comes before whoever reads can
+// take the content for whole.
+type exact struct {
+	from   io.Reader
+	want   sweep.CheckpointRef
+	hash   hash.Hash
+	read   int64
+	err    error  // other than io.EOF
+	flawed func() // if not nil, is called before such an error is returned
+}
+
+func newExact(from io.Reader, c sweep.CheckpointRef) *exact {
+	return &exact{from: from, want: c, hash: sha256.New()}
+}
+
+func (e *exact) Read(p []byte) (int, error) {
+	n, err := e.from.Read(p)
+	e.hash.Write(p[:n])
+	e.read += int64(n)
+	if err = e.check(err); err == nil || err == io.EOF {
+		return n, err
+	}
+	e.err = err
+	if e.flawed != nil {
+		e.flawed()
+	}
+	return 0, err
+}
+
+// check returns the error of a Read after which err was to be returned.
+func (e *exact) check(err error) error {
+	if e.read > e.want.Bytes {
+		return fmt.Errorf("%w: it has more than %d bytes", ErrReplaced, e.want.Bytes)
+	}
+	if err != io.EOF {
 		return err
-	case n < c.Bytes:
-		return fmt.Errorf("%w: it has %d bytes, not %d", ErrReplaced, n, c.Bytes)
-	case n > c.Bytes:
-		return fmt.Errorf("%w: it has more than %d bytes", ErrReplaced, c.Bytes)
 	}
-	if sum := "sha256:" + hex.EncodeToString(h.Sum(nil)); sum != c.Digest {
-		return fmt.Errorf("%w: it has %s, not %s", ErrReplaced, sum, c.Digest)
+	if e.read < e.want.Bytes {
+		return fmt.Errorf("%w: it has %d bytes, not %d", ErrReplaced, e.read, e.want.Bytes)
 	}
-	return nil
+	if sum := "sha256:" + hex.EncodeToString(e.hash.Sum(nil)); sum != e.want.Digest {
+		return fmt.Errorf("%w: it has %s, not %s", ErrReplaced, sum, e.want.Digest)
+	}
+	return io.EOF
 }
 
 // openRegular opens a file of dir. A link that leads out of dir is not followed.

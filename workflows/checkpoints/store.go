@@ -20,10 +20,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
-	"gocloud.dev/gcerrors"
 
 	"sweep"
 )
@@ -32,6 +32,8 @@ import (
 type Store struct {
 	bucket *blob.Bucket
 	folder string // where the bucket is a folder; otherwise ""
+
+	name, prefix string // of the bucket, and of what is ours in it, where it is in a cloud
 }
 
 // Open opens the store at a URL: file:///FOLDER, or one whose scheme a driver
@@ -55,7 +57,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoint store %s: %w", address, err)
 	}
-	return New(b), nil
+	return &Store{bucket: b, name: u.Host, prefix: u.Query().Get("prefix")}, nil
 }
 
 // OpenFolder opens the store in a folder, which must exist.
@@ -67,7 +69,7 @@ func OpenFolder(folder string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoint store: %w", err)
 	}
-	return &Store{b, folder}, nil
+	return &Store{bucket: b, folder: folder}, nil
 }
 
 // New is the store in a bucket, which it closes.
@@ -86,7 +88,7 @@ var ErrReplaced = errors.New("checkpoint is not there as it was announced")
 func (s *Store) Save(ctx context.Context, trial sweep.TrialID, c sweep.CheckpointRef, dir string) error {
 	err := s.save(ctx, trial, c, dir)
 	if err != nil {
-		return fmt.Errorf("keep checkpoint of step %d: %w", c.Step, err)
+		return fmt.Errorf("keep checkpoint of step %d: %w", c.Step, explained(err))
 	}
 	return nil
 }
@@ -97,14 +99,65 @@ func (s *Store) save(ctx context.Context, trial sweep.TrialID, c sweep.Checkpoin
 		return err
 	}
 	defer from.Close()
+	if s.folder != "" {
+		return s.saveFile(ctx, key(trial, c), from, c)
+	}
+	return s.upload(ctx, key(trial, c), from, c)
+}
+
+// tries is how often a checkpoint is sent to a cloud: of what is not sent again
+// some of their libraries have other opinions than others.
+const tries = 3
+
+func (s *Store) upload(ctx context.Context, key string, from io.ReadSeeker, c sweep.CheckpointRef) error {
+	for try := 1; ; try++ {
+		err := s.uploadOnce(ctx, key, from, c)
+		if err == nil {
+			return nil
+		}
+		if c.Bytes > leastPart {
+			s.giveUp(context.WithoutCancel(ctx), key) // the driver cannot, once its context has ended
+		}
+		if errors.Is(err, ErrReplaced) || denied(err) || try == tries {
+			return err
+		}
+		select {
+		case <-time.After(time.Duration(try) * time.Second):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *Store) uploadOnce(ctx context.Context, key string, from io.ReadSeeker, c sweep.CheckpointRef) error {
+	if _, err := from.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	ctx, abandon := context.WithCancel(ctx)
+	defer abandon()
+	content := newExact(from, c)
+	content.flawed = abandon // or some drivers take what they have read for whole
+	err := s.bucket.Upload(ctx, key, content, &blob.WriterOptions{ContentType: contentType})
+	if content.err != nil {
+		return content.err
+	}
+	return err
+}
+
+// contentType is given so that no driver waits for the first bytes, to guess.
+const contentType = "application/octet-stream"
+
+// saveFile is save for a folder, where the file's mode and what the disk has of
+// it are this process's to see to.
+func (s *Store) saveFile(ctx context.Context, key string, from io.Reader, c sweep.CheckpointRef) error {
 	ctx, abandon := context.WithCancel(ctx)
 	defer abandon()
 	var file *os.File
-	to, err := s.bucket.NewWriter(ctx, key(trial, c), &blob.WriterOptions{
-		ContentType: "application/octet-stream", // otherwise it waits for the first bytes, to guess
+	to, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
+		ContentType: contentType,
 		BeforeWrite: func(as func(any) bool) error {
 			if !as(&file) {
-				return nil // no file: the cloud's own acknowledgement is durable
+				return errors.New("the folder's driver has no file")
 			}
 			return file.Chmod(0o600)
 		},
@@ -112,8 +165,8 @@ func (s *Store) save(ctx context.Context, trial sweep.TrialID, c sweep.Checkpoin
 	if err != nil {
 		return err
 	}
-	err = copyExactly(to, from, c)
-	if err == nil && file != nil {
+	_, err = io.Copy(to, newExact(from, c))
+	if err == nil {
 		err = file.Sync()
 	}
 	if err != nil {
@@ -124,10 +177,7 @@ func (s *Store) save(ctx context.Context, trial sweep.TrialID, c sweep.Checkpoin
 	if err := to.Close(); err != nil {
 		return err
 	}
-	if s.folder == "" {
-		return nil
-	}
-	return s.syncFolders(key(trial, c))
+	return s.syncFolders(key)
 }
 
 // Fetch writes a checkpoint into dir under its own name, whole or not at all.
@@ -137,7 +187,7 @@ func (s *Store) save(ctx context.Context, trial sweep.TrialID, c sweep.Checkpoin
 func (s *Store) Fetch(ctx context.Context, trial sweep.TrialID, c sweep.CheckpointRef, dir string) error {
 	err := s.fetch(ctx, trial, c, dir)
 	if err != nil {
-		return fmt.Errorf("fetch checkpoint of step %d: %w", c.Step, err)
+		return fmt.Errorf("fetch checkpoint of step %d: %w", c.Step, explained(err))
 	}
 	return nil
 }
@@ -147,7 +197,7 @@ var ErrDamaged = errors.New("checkpoint is of no use")
 
 func (s *Store) fetch(ctx context.Context, trial sweep.TrialID, c sweep.CheckpointRef, dir string) error {
 	from, err := s.bucket.NewReader(ctx, key(trial, c), nil)
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	if s.gone(ctx, key(trial, c), err) {
 		return fmt.Errorf("%w: it is gone from the store", ErrDamaged)
 	}
 	if err != nil {
@@ -164,7 +214,7 @@ func (s *Store) fetch(ctx context.Context, trial sweep.TrialID, c sweep.Checkpoi
 	if err != nil {
 		return err
 	}
-	err = copyExactly(to, from, c)
+	_, err = io.Copy(to, newExact(from, c))
 	if closed := to.Close(); err == nil {
 		err = closed
 	}
@@ -185,8 +235,8 @@ func (s *Store) fetch(ctx context.Context, trial sweep.TrialID, c sweep.Checkpoi
 func (s *Store) Remove(ctx context.Context, trial sweep.TrialID, some ...sweep.CheckpointRef) error {
 	var all error
 	for _, c := range some {
-		if err := s.bucket.Delete(ctx, key(trial, c)); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			all = errors.Join(all, fmt.Errorf("remove checkpoint of step %d: %w", c.Step, err))
+		if err := s.delete(ctx, key(trial, c)); err != nil {
+			all = errors.Join(all, fmt.Errorf("remove checkpoint of step %d: %w", c.Step, explained(err)))
 		}
 	}
 	return all
@@ -201,6 +251,7 @@ func (s *Store) Forget(ctx context.Context, trial sweep.TrialID) error {
 		_ = os.Remove(of) // where it holds nothing else
 		return err
 	}
+	s.giveUp(ctx, prefix(trial)) // of a worker that was killed
 	list := s.bucket.List(&blob.ListOptions{Prefix: prefix(trial)})
 	for {
 		o, err := list.Next(ctx)
@@ -208,10 +259,10 @@ func (s *Store) Forget(ctx context.Context, trial sweep.TrialID) error {
 			return nil
 		}
 		if err == nil {
-			err = s.bucket.Delete(ctx, o.Key)
+			err = s.delete(ctx, o.Key)
 		}
-		if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			return fmt.Errorf("remove checkpoints of trial %s: %w", trial, err)
+		if err != nil {
+			return fmt.Errorf("remove checkpoints of trial %s: %w", trial, explained(err))
 		}
 	}
 }
@@ -220,23 +271,4 @@ func prefix(trial sweep.TrialID) string { return string(trial) + "/checkpoints/"
 
 func key(trial sweep.TrialID, c sweep.CheckpointRef) string {
 	return path.Join(prefix(trial), strconv.Itoa(c.Attempt), c.File)
-}
-
-// Try writes, reads and removes a small object, as checkpoints will be.
-func (s *Store) Try(ctx context.Context) error {
-	const name, content = "sweep-was-here", "This may be removed."
-	if err := s.bucket.WriteAll(ctx, name, []byte(content), nil); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	got, err := s.bucket.ReadAll(ctx, name)
-	if err == nil && string(got) != content {
-		err = fmt.Errorf("%q was written and %q is there", content, got)
-	}
-	if err != nil {
-		return fmt.Errorf("read: %w", err)
-	}
-	if err := s.bucket.Delete(ctx, name); err != nil {
-		return fmt.Errorf("remove: %w", err)
-	}
-	return nil
 }

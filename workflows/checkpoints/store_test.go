@@ -15,6 +15,7 @@ import (
 	"gocloud.dev/blob/memblob"
 
 	"sweep"
+	"sweep/workflows/checkpoints/cloudtest"
 )
 
 const trial = sweep.TrialID("0123456789abcdef0123")
@@ -33,21 +34,28 @@ func write(t *testing.T, dir string, attempt, step int, content []byte) sweep.Ch
 	return c
 }
 
-// eachStore runs test on a folder and on a bucket in memory.
+// eachStore runs test on a folder, on a bucket in memory, and over the protocols
+// of S3, Google Cloud and Azure.
 func eachStore(t *testing.T, test func(*testing.T, *Store)) {
 	t.Run("folder", func(t *testing.T) {
-		s, err := Open(t.Context(), "file://"+filepath.Join(t.TempDir()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		test(t, s)
+		test(t, open(t, "file://"+t.TempDir()))
 	})
 	t.Run("bucket", func(t *testing.T) {
 		s := New(memblob.OpenBucket(nil))
 		defer s.Close()
 		test(t, s)
 	})
+	cloudtest.Each(t, func(t *testing.T, c *cloudtest.Store) { test(t, open(t, c.URL)) })
+}
+
+func open(t *testing.T, address string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }
 
 func TestSaveAndFetch(t *testing.T) {
@@ -125,39 +133,33 @@ func TestSaveRefusesWhatWasNotAnnounced(t *testing.T) {
 
 // Damage of any kind is noticed, and leaves nothing in the attempt's folder.
 func TestFetchNoticesDamage(t *testing.T) {
-	s, err := OpenFolder(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	dir := t.TempDir()
-	c := write(t, dir, 1, 3, bytes.Repeat([]byte("weights "), 100))
-	kept := filepath.Join(s.folder, filepath.FromSlash(key(trial, c)))
-	for name, damage := range map[string]func([]byte) []byte{
-		"one bit":   func(b []byte) []byte { b[400] ^= 1; return b },
-		"truncated": func(b []byte) []byte { return b[:len(b)-1] },
-		"empty":     func([]byte) []byte { return nil },
-		"longer":    func(b []byte) []byte { return append(b, 0) },
-		"foreign":   func([]byte) []byte { return bytes.Repeat([]byte("another "), 100) },
-	} {
-		if err := s.Save(t.Context(), trial, c, dir); err != nil {
-			t.Fatal(err)
+	eachStore(t, func(t *testing.T, s *Store) {
+		dir := t.TempDir()
+		content := bytes.Repeat([]byte("weights "), 100)
+		c := write(t, dir, 1, 3, content)
+		for name, damage := range map[string]func([]byte) []byte{
+			"one bit":   func(b []byte) []byte { b[400] ^= 1; return b },
+			"truncated": func(b []byte) []byte { return b[:len(b)-1] },
+			"empty":     func([]byte) []byte { return nil },
+			"longer":    func(b []byte) []byte { return append(b, 0) },
+			"foreign":   func([]byte) []byte { return bytes.Repeat([]byte("another "), 100) },
+		} {
+			err := s.Save(t.Context(), trial, c, dir)
+			if err == nil {
+				err = s.bucket.WriteAll(t.Context(), key(trial, c), damage(bytes.Clone(content)), nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			to := t.TempDir()
+			if err := s.Fetch(t.Context(), trial, c, to); !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s: %v; want ErrDamaged", name, err)
+			}
+			if left, err := os.ReadDir(to); err != nil || len(left) != 0 {
+				t.Errorf("%s: left %v, %v", name, left, err)
+			}
 		}
-		content, err := os.ReadFile(kept)
-		if err == nil {
-			err = os.WriteFile(kept, damage(content), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := t.TempDir()
-		if err := s.Fetch(t.Context(), trial, c, to); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: %v; want ErrDamaged", name, err)
-		}
-		if left, err := os.ReadDir(to); err != nil || len(left) != 0 {
-			t.Errorf("%s: left %v, %v", name, left, err)
-		}
-	}
+	})
 }
 
 func TestFolderIsPrivateAndClean(t *testing.T) {
