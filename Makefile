@@ -6,8 +6,8 @@ build: ## the program, as ./bin/sweep
 test: ## all tests; links the embedded Temporal server, which takes minutes the first time
 	go test ./...
 
-slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to
-	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints' -count=1
+slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to, checkpoints on clouds
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSweepOnClouds' -count=1
 
 # The race detector needs its own build of everything that a test links. The
 # embedded server is not built for it: ten minutes, for code that is not ours.

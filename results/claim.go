@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"sweep"
 )
@@ -227,7 +226,7 @@ func evict(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int) (
 }
 
 // doubtful is when an attempt that is given up now is over for sure.
-func doubtful() string { return time.Now().Add(lease).UTC().Format(timeFormat) }
+func doubtful() string { return clock().Add(lease).UTC().Format(timeFormat) }
 
 // failures counts the sweep's attempts at the trial that ended through a fault
 // of the trial's own, since the last retry that somebody asked for.

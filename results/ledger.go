@@ -184,6 +184,15 @@ func accountOf(ctx context.Context, tx *sql.Tx, data string) (account int64, err
 
 // release lets go of what attempts hold that can no longer be alive.
 func release(ctx context.Context, tx *sql.Tx) error {
+	// A lease that ends later than one that begins now is from before the clock
+	// was set back. It begins anew: nobody waits until the clock has caught up.
+	for _, shorten := range []string{
+		`UPDATE attempts SET doubtful_until = ?1 WHERE doubtful_until > ?1`, `UPDATE holds SET until = ?1 WHERE until > ?1`,
+	} {
+		if _, err := tx.ExecContext(ctx, shorten, doubtful()); err != nil {
+			return err
+		}
+	}
 	trials, err := gather(ctx, tx, func(rows *sql.Rows) (key int64, err error) { return key, rows.Scan(&key) }, `
 		SELECT DISTINCT t.key FROM holds h JOIN trials t ON t.id = h.trial WHERE h.until IS NOT NULL AND h.until <= ?`, now())
 	if err != nil {

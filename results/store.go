@@ -97,6 +97,9 @@ func transact(ctx context.Context, db *sql.DB, do func(context.Context, *sql.Tx)
 }
 
 // now is the time in the record's form: UTC, and as text it sorts as it passes.
-func now() string { return time.Now().UTC().Format(timeFormat) }
+func now() string { return clock().UTC().Format(timeFormat) }
+
+// clock is the time of day that the record notes. Only tests set it.
+var clock = time.Now
 
 const timeFormat = "2006-01-02T15:04:05.000Z"

@@ -138,8 +138,8 @@ func (a *RecordActivities) free(ctx context.Context, owner sweep.SweepID, refs [
 	if runs, err := a.Runs(ctx, owner); err != nil || runs {
 		return false, err
 	}
-	last, err := a.Spool.LastReport(refs[at])
-	if err != nil || time.Since(last) < heartbeatTimeout {
+	silence, err := a.Spool.Silence(refs[at])
+	if err != nil || silence < heartbeatTimeout {
 		return false, err
 	}
 	err = a.Results.EndAttempt(ctx, refs[at], sweep.Ending{Failure: sweep.Lost, Reason: "its sweep is run by nothing any more", Next: sweep.Pending})

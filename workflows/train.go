@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	sdklog "go.temporal.io/sdk/log"
@@ -110,11 +112,13 @@ func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, 
 	return done, err
 }
 
-// observe logs and measures the attempt from here until ended is called.
+// observe logs, traces and measures the attempt from here until ended is called.
 func (a *TrainActivities) observe(ctx context.Context, in TrainInput) (ended func(TrainDone, error)) {
 	began := time.Now()
 	log := sdklog.With(activity.GetLogger(ctx), "sweep", in.Ref.Sweep, "trial", in.Ref.Trial, "attempt", in.Ref.Number)
 	log.Info("attempt begins")
+	trace.SpanFromContext(ctx).SetAttributes(
+		attribute.String("sweep", string(in.Ref.Sweep)), attribute.String("trial", string(in.Ref.Trial)), attribute.Int("attempt", in.Ref.Number))
 	a.Meter.begin(in.Ref)
 	return func(done TrainDone, err error) {
 		seconds := time.Since(began).Seconds()

@@ -121,6 +121,16 @@ func TestInterrupt(t *testing.T) {
 	if err != nil || !strings.Contains(string(shown), `"failure": "cancelled"`) || !strings.Contains(string(shown), `"number": 2`) || strings.Contains(string(shown), `"number": 3`) {
 		t.Errorf("%v\n%s\nwant a first attempt that was cancelled, and a second that completed", err, shown)
 	}
+	rows, err := sweepIn(dir, "trials", "--attempts", "-o", "csv").Output()
+	if err != nil || strings.Count(string(rows), ",cancelled,") != 2 || strings.Count(string(rows), ",completed,") != 2 {
+		t.Errorf("attempts: %v\n%s\nwant two that were cancelled, and two that completed", err, rows)
+	}
+	table, err := sweepIn(dir, "trials", "--show", firstTrial(t, dir), "-o", "table").Output()
+	for _, want := range []string{"completed, 500 steps charged", "cancelled", "checkpoint of attempt"} {
+		if err != nil || !strings.Contains(string(table), want) {
+			t.Errorf("%v\n%s\nwant a table with %q", err, table, want)
+		}
+	}
 }
 
 func firstTrial(t *testing.T, dir string) string {

@@ -30,7 +30,7 @@ const leastFree = 1 << 30
 var doctorCommand = &cli.Command{
 	Name: "doctor", Usage: "check what a sweep needs, and say how to mend what is wrong",
 	Description: "Exits with 0 if a sweep can run, with 1 if something must be mended first.",
-	Flags:       append([]cli.Flag{outputFlag}, placeFlags...),
+	Flags:       append([]cli.Flag{outputFlag, checkpointsFlag}, placeFlags...),
 	Action: func(c *cli.Context) error {
 		p, err := placeOf(c)
 		if err != nil {
@@ -39,7 +39,7 @@ var doctorCommand = &cli.Command{
 		l := listing{headings: []string{"check", "", "finding", "remedy"}}
 		var found []finding
 		bad := 0
-		for _, check := range []func(context.Context, place) finding{checkCPU, checkMemory, checkDisk, checkRecord, checkTrainer, checkGPU, checkServer} {
+		for _, check := range []func(context.Context, place) finding{checkCPU, checkMemory, checkDisk, checkRecord, checkStore, checkTrainer, checkGPU, checkServer} {
 			found = append(found, check(c.Context, p))
 		}
 		found = append(found, checkData(c.Context, p)...)
@@ -127,6 +127,19 @@ func checkRecord(ctx context.Context, p place) finding {
 		return finding{"results file", "bad", err.Error(), ""}
 	}
 	return finding{"results file", "ok", fmt.Sprintf("%s, %d sweeps", p.db, len(all)), ""}
+}
+
+// checkStore tries the store of checkpoints as a trial would.
+func checkStore(ctx context.Context, p place) finding {
+	f := finding{Check: "checkpoints", Verdict: "ok", Finding: "in the trials' own folders, which all workers must share"}
+	if p.checkpoints == "" {
+		return f
+	}
+	f.Finding = p.checkpoints + " takes, lists and gives back what is written"
+	if err := tryCheckpoints(ctx, p.checkpoints); err != nil {
+		f.Verdict, f.Finding, f.Remedy = "bad", err.Error(), hintFor(err)
+	}
+	return f
 }
 
 func checkTrainer(ctx context.Context, _ place) finding {

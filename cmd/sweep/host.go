@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,6 +81,19 @@ func configured() bool {
 	return os.Getenv("TEMPORAL_ADDRESS") != "" || os.Getenv("TEMPORAL_PROFILE") != "" || os.Getenv("TEMPORAL_CONFIG_FILE") != ""
 }
 
+// environment is this process's, in which an empty variable is one that is not
+// set, as it is to [configured].
+type environment struct{}
+
+func (environment) Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasSuffix(v, "=") })
+}
+
+func (environment) LookupEnv(name string) (string, bool) {
+	value := os.Getenv(name)
+	return value, value != ""
+}
+
 // openHost connects to the cluster that the environment names, to the embedded
 // server of another process on the same results file, or else runs one itself.
 func openHost(ctx context.Context, p place, r role) (*host, error) {
@@ -103,7 +117,7 @@ func openHost(ctx context.Context, p place, r role) (*host, error) {
 
 // openCluster connects to a Temporal cluster and serves the record there.
 func openCluster(ctx context.Context, p place, r role) (*host, error) {
-	options, err := envconfig.LoadDefaultClientOptions()
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: environment{}})
 	if err != nil {
 		return nil, hinted{fmt.Errorf("temporal configuration: %w", err), "TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS_* override the file"}
 	}

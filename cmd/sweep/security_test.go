@@ -61,13 +61,17 @@ func TestNothingIsOpenToOthers(t *testing.T) {
 		nested, _ := filepath.Glob(filepath.Join(dir, "results.d/trials/*/*/*.ckpt"))
 		return len(found)+len(nested) > 0
 	})
-	tree := append(descendantsOf(t, server.Process.Pid), server.Process.Pid)
+	page := sweepIn(dir, "ui", "--allow-actions")
+	page.Env = append(page.Env, "SWEEP_METRICS_ADDR=")
+	defer background(t, page)()
+	waitFor(t, "page", func() bool { return len(listeners(t, []int{page.Process.Pid})) > 0 })
+	tree := append(descendantsOf(t, server.Process.Pid), server.Process.Pid, page.Process.Pid)
 	if len(tree) < 3 {
 		t.Errorf("processes %v; want the server and trainers under their shims", tree)
 	}
 	listening := listeners(t, tree)
-	if len(listening) < 6 { // four of Temporal's, its UI and its backend's, metrics
-		t.Errorf("found %v; want at least six listeners, or the search is broken", listening)
+	if len(listening) < 7 { // four of Temporal's, its UI and its backend's, metrics, the page
+		t.Errorf("found %v; want at least seven listeners, or the search is broken", listening)
 	}
 	for _, address := range listening {
 		if !address.IP.IsLoopback() {

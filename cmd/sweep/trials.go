@@ -20,7 +20,8 @@ var trialsCommand = &cli.Command{
 		&cli.StringFlag{Name: "sort", Value: "index", Usage: "by `KEY`, with \"-\" in front for falling order: " + strings.Join(results.SortKeys(), ", ")},
 		&cli.StringFlag{Name: "where", Usage: "only trials for which `CONDITION` holds, as in a sweep file: 'learning_rate >= 1 and batch_size in [256, 512]'; also accuracy, worker, failure, …"},
 		&cli.IntFlag{Name: "limit", Usage: "at most `N` trials"},
-		&cli.StringFlag{Name: "show", Usage: "print all that is known of the trial whose id begins with `ID`, as JSON"},
+		&cli.StringFlag{Name: "show", Usage: "print all that is known of the trial whose id begins with `ID`: its attempts, checkpoints and notes; as JSON with -o json, and where standard output is no terminal"},
+		&cli.BoolFlag{Name: "attempts", Usage: "a row for each attempt: when and where it ran, from which step to which, and how it ended (completed, lost, crashed, …)"},
 		outputFlag,
 	}, placeFlags...),
 	Action: func(c *cli.Context) error {
@@ -30,11 +31,23 @@ var trialsCommand = &cli.Command{
 				if err != nil {
 					return err
 				}
-				return printJSON(c.App.Writer, map[string]any{"schema": 1, "trial": t})
+				return showTrial(c, t)
 			}
 			info, err := findSweep(c, r)
 			if err != nil {
 				return err
+			}
+			if c.Bool("attempts") {
+				for _, flag := range []string{"state", "sort", "where", "limit"} {
+					if c.IsSet(flag) {
+						return usagef("--attempts lists those of all trials; --%s is for trials", flag)
+					}
+				}
+				attempts, err := r.Attempts(c.Context, info.ID)
+				if err != nil {
+					return err
+				}
+				return listAttempts(attempts).print(c)
 			}
 			f := results.Filter{Sort: c.String("sort"), Limit: c.Int("limit"), Where: c.String("where")}
 			if f.States, err = statesOf(c.StringSlice("state")); err != nil {

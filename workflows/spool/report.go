@@ -90,16 +90,34 @@ func (r *Report) write(l line) error {
 	return err
 }
 
-// LastReport is when the attempt last reported; the zero time if it never did.
-func (f Folder) LastReport(ref sweep.AttemptRef) (time.Time, error) {
-	info, err := os.Stat(f.report(ref))
+// Silence is how long the attempt has reported nothing: a year if it never did.
+//
+// The worker's clock and this process's need not agree, and either may be set
+// back: what is compared are two files' times, which the one file system of the
+// folder gives them. A report from the future, as there is when that clock has
+// been set back, is taken to be of now.
+func (f Folder) Silence(ref sweep.AttemptRef) (time.Duration, error) {
+	const never = 365 * 24 * time.Hour
+	report, err := os.Stat(f.report(ref))
 	if errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, nil
+		return never, nil
 	}
 	if err != nil {
-		return time.Time{}, err
+		return 0, err
 	}
-	return info.ModTime(), nil
+	probe, err := os.CreateTemp(f.Trial(ref.Trial), ".now.tmp*")
+	if err != nil {
+		return 0, err
+	}
+	now, err := probe.Stat()
+	if err = errors.Join(err, probe.Close(), os.Remove(probe.Name())); err != nil {
+		return 0, err
+	}
+	silence := now.ModTime().Sub(report.ModTime())
+	if silence < 0 {
+		return 0, os.Chtimes(f.report(ref), now.ModTime(), now.ModTime())
+	}
+	return silence, nil
 }
 
 // Close makes the report durable and closes it.

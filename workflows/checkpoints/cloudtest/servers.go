@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -78,6 +79,7 @@ func startAzure(front func(http.Handler) *httptest.Server) (func(string) string,
 	at := front(&httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0), // of clients that hang up, as tests have them do
 	})
 	proxy, err := url.Parse(at.URL)
 	if err != nil {
