@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -188,7 +189,7 @@ func listRecipes(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	l := listing{headings: []string{"file", "trials", "data", "model"}}
+	l := listing{headings: []string{"file", "trials", "strategy", "data", "model", "what it is"}}
 	var names []map[string]any
 	for _, e := range entries {
 		text, err := sweeps.FS.ReadFile(e.Name())
@@ -199,9 +200,30 @@ func listRecipes(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		l.rows = append(l.rows, []any{"sweeps/" + e.Name(), s.Len(), s.Data.Name, s.Model})
-		names = append(names, map[string]any{"file": "sweeps/" + e.Name(), "trials": s.Len(), "data": s.Data.Name, "model": s.Model})
+		file, what := "sweeps/"+e.Name(), opening(s.Text)
+		l.rows = append(l.rows, []any{file, s.Most(), s.Strategy, s.Data.Name, s.Model, what})
+		names = append(names, map[string]any{"file": file, "trials": s.Most(), "strategy": s.Strategy, "data": s.Data.Name, "model": s.Model, "what": what})
 	}
 	l.json = map[string]any{"schema": 1, "recipes": names}
 	return l.print(c)
+}
+
+// opening is the first sentence, or the part of it before a colon or a
+// semicolon, of the comment that a sweep file begins with.
+func opening(text string) string {
+	var comment []string
+	for line := range strings.Lines(text) {
+		words, ok := strings.CutPrefix(line, "#")
+		if !ok {
+			break
+		}
+		comment = append(comment, strings.Fields(words)...)
+	}
+	for i, word := range comment {
+		if strings.HasSuffix(word, ".") && word != "al." || strings.HasSuffix(word, ":") || strings.HasSuffix(word, ";") {
+			comment = comment[:i+1]
+			break
+		}
+	}
+	return strings.TrimRight(strings.Join(comment, " "), ".:;")
 }

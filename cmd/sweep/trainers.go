@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -59,7 +60,7 @@ func anyOr(names []string) string {
 }
 
 func parameterText(p trainerplugin.Parameter) string {
-	values := fmt.Sprintf("%g to %g", p.Min, p.Max)
+	values := strconv.FormatFloat(p.Min, 'f', -1, 64) + " to " + strconv.FormatFloat(p.Max, 'f', -1, 64)
 	if len(p.Choices) > 0 {
 		values = strings.Join(p.Choices, ", ")
 	}
