@@ -3,52 +3,122 @@ package results
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"math"
 
 	"sweep/results/stats"
 )
 
 const (
-	rivalPoints    = 64   // the most accurate points of an epsilon; the others hardly ever are the best
-	certaintyDraws = 4000 // a probability's standard error is below 0.008
-	leastFreedom   = 3    // degrees of freedom that a spread over seeds is believed from
+	rivalPoints    = 64        // the most accurate points of an epsilon; the others hardly ever are the best
+	certaintyDraws = 4000      // a probability's standard error is below 0.008
+	certaintyWork  = 2_000_000 // means drawn in all: with very many points, fewer draws of each
+	leastFreedom   = 3         // degrees of freedom that a spread over seeds is believed from
+	leastResiduals = 12        // that a bootstrap draws from: with fewer its intervals are much too narrow
+	noisePoints    = 500       // repeated points that the spread is taken from
 )
 
-// certify gives each point of the frontier the probability that its true mean is
-// the highest of its epsilon, from the spread over seeds, which it takes to be
-// alike at all points of the sweep. It gives none where too few points were
-// repeated to know that spread.
-func (f *Frontier) certify(ctx context.Context, q queryer, sweepKey int64) error {
-	var squares float64
-	var freedom int
-	if err := q.QueryRowContext(ctx, `
-		SELECT coalesce(sum(accuracy_std * accuracy_std * (n - 1)), 0), coalesce(sum(n - 1), 0) FROM points WHERE sweep = ? AND n > 1`,
-		sweepKey).Scan(&squares, &freedom); err != nil {
-		return err
+// seedNoise is how much repeats of one point differ, taken to be alike at all
+// points of a sweep. Without repeats it is zero, and known says no.
+type seedNoise struct {
+	std       float64   // pooled standard deviation
+	freedom   int       // behind it
+	residuals []float64 // what repeats differ from their point's mean, widened to the spread of repeats
+}
+
+func (n seedNoise) known() bool { return n.freedom >= leastFreedom && n.std > 0 }
+
+// seedNoiseOf reads the accuracies of repeated points, of up to [noisePoints]
+// that are spread evenly over the grid.
+func seedNoiseOf(ctx context.Context, q queryer, sweepKey int64) (seedNoise, error) {
+	var repeated int
+	if err := q.QueryRowContext(ctx, `SELECT count(*) FROM points WHERE sweep = ? AND n > 1`, sweepKey).Scan(&repeated); err != nil {
+		return seedNoise{}, err
 	}
-	if freedom < leastFreedom || squares == 0 {
+	// As in samples: multiplying by the golden ratio spreads keys whatever the grid's period.
+	share := int(min(1, noisePoints/float64(max(1, repeated))) * (1 << 32))
+	groups, err := gather(ctx, q, func(rows *sql.Rows) (g []float64, err error) {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		return g, json.Unmarshal([]byte(text), &g)
+	}, `SELECT (SELECT json_group_array(o.accuracy) `+repeatsOfPoint+`)
+		FROM points p WHERE p.sweep = ?1 AND p.n > 1 AND ((p.key * 2654435769) & 4294967295) < ?2`, sweepKey, share)
+	if err != nil || len(groups) == 0 {
+		return seedNoise{}, err
+	}
+	n := seedNoise{residuals: stats.Residuals(groups)}
+	n.std, n.freedom = stats.PooledStd(groups)
+	return n, nil
+}
+
+// bound gives p the interval of its mean: of its own repeats where there are three
+// or more; with fewer Student's t says nothing that is of use (two are multiplied
+// by 12.7), and the noise of all points is drawn from.
+func (p *Point) bound(noise seedNoise) {
+	var i stats.Interval
+	switch {
+	case p.N < 3 && noise.known() && len(noise.residuals) >= leastResiduals:
+		i, _ = stats.PooledInterval(p.Accuracy, p.N, noise.residuals, 0.95, 1)
+		p.Interval = ByBootstrap
+	case p.Std != nil:
+		i = stats.MeanInterval(p.Accuracy, *p.Std, p.N, 0.95)
+		p.Interval = ByT
+	default:
+		return
+	}
+	low, high := max(0, i.Low), min(1, i.High) // an accuracy is no less and no more
+	p.Low, p.High = &low, &high
+}
+
+// certify gives each point of the frontier the probabilities that its true mean is
+// the highest of its epsilon, and of at most its epsilon, from the spread over
+// seeds. It gives none where too few points were repeated to know that spread.
+func (f *Frontier) certify(ctx context.Context, q queryer, sweepKey int64, noise seedNoise) error {
+	if !noise.known() {
 		return nil
 	}
-	std := math.Sqrt(squares / float64(freedom))
-	for i := range f.Points {
-		p := &f.Points[i]
-		rivals, err := gather(ctx, q, func(rows *sql.Rows) (e stats.Estimate, err error) {
-			var n float64
-			err = rows.Scan(&e.Mean, &n)
-			e.Epsilon, e.StdError, e.Freedom = 1, std/math.Sqrt(n), float64(freedom)
-			return e, err
-		}, `SELECT accuracy, n FROM points
-			WHERE sweep = ?1 AND delta = ?2 AND point <> ?3 AND target_epsilon IS ?4 AND (target_epsilon IS NOT NULL OR epsilon = ?5)
-			ORDER BY accuracy DESC LIMIT ?6`,
-			sweepKey, p.Delta, p.ID, optional(float64(p.TargetEpsilon)), float64(p.Epsilon), rivalPoints)
-		if err != nil {
-			return err
+	var all []stats.Estimate
+	at := make([]int, 0, len(f.Points)) // where the points stand in all
+	for begin := 0; begin < len(f.Points); {
+		end := begin
+		for ; end < len(f.Points) && f.Points[end].Delta == f.Points[begin].Delta; end++ {
+			rivals, err := f.Points[end].rivals(ctx, q, sweepKey, noise)
+			if err != nil {
+				return err
+			}
+			at = append(at, len(all))
+			all = append(all, rivals...)
 		}
-		own := stats.Estimate{Epsilon: 1, Mean: p.Accuracy, StdError: std / math.Sqrt(float64(p.N)), Freedom: float64(freedom)}
-		best := stats.BestProbabilities(append([]stats.Estimate{own}, rivals...), certaintyDraws, 1)[0]
-		p.BestProbability = &best
+		draws := min(certaintyDraws, max(400, certaintyWork/len(all)))
+		chances := stats.Chances(all, noise.freedom, draws, 1)
+		for i, k := range at {
+			c := chances[k]
+			f.Points[begin+i].BestProbability, f.Points[begin+i].FrontierProbability = &c.Best, &c.Frontier
+		}
+		all, at, begin = all[:0], at[:0], end // points of another delta do not compete
 	}
 	return nil
+}
+
+// rivals are p and, after it, the most accurate other points of its epsilon.
+func (p *Point) rivals(ctx context.Context, q queryer, sweepKey int64, noise seedNoise) ([]stats.Estimate, error) {
+	place := float64(p.place())
+	own := stats.Estimate{Epsilon: place, Mean: p.Accuracy, StdError: noise.std / math.Sqrt(float64(p.N))}
+	if p.BestOf == p.N { // it is alone, as where every point has an epsilon of its own
+		return []stats.Estimate{own}, nil
+	}
+	others, err := gather(ctx, q, func(rows *sql.Rows) (e stats.Estimate, err error) {
+		var n float64
+		err = rows.Scan(&e.Mean, &n)
+		e.Epsilon, e.StdError = place, noise.std/math.Sqrt(n)
+		return e, err
+	}, `SELECT accuracy, n FROM points
+		WHERE sweep = ?1 AND delta = ?2 AND point <> ?3 AND target_epsilon IS ?4 AND (target_epsilon IS NOT NULL OR epsilon = ?5)
+		ORDER BY accuracy DESC LIMIT ?6`,
+		sweepKey, p.Delta, p.ID, optional(float64(p.TargetEpsilon)), float64(p.Epsilon), rivalPoints)
+	return append([]stats.Estimate{own}, others...), err
 }
 
 // measure is how much of the plane the frontier covers; see [stats.Hypervolume].

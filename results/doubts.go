@@ -27,7 +27,7 @@ func surveyOf(ctx context.Context, q queryer, sweepKey int64) (s survey, err err
 	err = q.QueryRowContext(ctx, `
 		SELECT count(*), coalesce(sum(n = 1), 0), coalesce(sum(n < (SELECT max(n) FROM points WHERE sweep = ?1)), 0),
 			coalesce(sum(unpriced), 0), coalesce(sum(external), 0), (
-				SELECT count(*) FROM privacy_events e JOIN sweep_trials st ON st.trial = e.trial AND st.sweep = ?1
+				SELECT count(*) FROM privacy_events e INDEXED BY privacy_events_repeated CROSS JOIN sweep_trials st ON st.trial = e.trial AND st.sweep = ?1
 				WHERE e.repeated > 0 AND st.state = 'completed'
 			), (SELECT count(*) FROM sweep_trials WHERE sweep = ?1 AND gone = 1 AND state = 'completed')
 		FROM points WHERE sweep = ?1`, sweepKey).Scan(&s.points, &s.single, &s.short, &s.unpriced, &s.external, &s.restarted, &s.gone)
@@ -61,15 +61,20 @@ func (f *Frontier) doubts(s survey) []string {
 		splits[p.Params.EvaluatedOn()] = true
 		seeded = seeded || p.Params.NoiseFrom == sweep.Seeded
 	}
-	say(splits[sweep.Validation], "accuracy is measured on the validation split, which also chose the points: expect a little less on the test split")
+	say(splits[sweep.Validation], "accuracy is measured on the validation split, which also chose the points: expect a little less on the test split%s", f.testWords())
 	say(splits[sweep.Test], "accuracy is measured on the test split, which also chose the points: it flatters them, and says less of new data")
 	say(s.points > 0 && s.single == s.points, "each point was run with one seed: differences between points may be the seeds'")
 	say(s.single > 0 && s.single < s.points, "only one seed for %s: the accuracy may be that seed's", plural(s.single, "point"))
 	say(s.short > s.single && s.single < s.points, "fewer completed repeats than others for %s", plural(s.short, "point"))
+	pooled := 0
 	for _, p := range f.Points {
+		if p.Interval == ByBootstrap {
+			pooled++
+		}
 		say(p.BestProbability != nil && *p.BestProbability < 0.95, "at epsilon %s the best point is really the best with a probability of %.0f %%: its lead over others is within the seeds' noise, and no win",
 			short(float64(p.place())), 100*deref(p.BestProbability))
 	}
+	say(pooled > 0, "the interval of %s with one or two seeds is a bootstrap over how much seeds differ at all points, taken to be alike", plural(pooled, "point"))
 	say(seeded, "noise is seeded: whoever knows the sweep file can subtract it, and against them epsilon promises nothing")
 	say(s.restarted > 0, "%s started over with fresh noise: the repeated steps are charged", plural(s.restarted, "trial"))
 	say(s.digests > 1, "the data changed between trials (%d different contents): their accuracies cannot be compared", s.digests)
@@ -81,6 +86,16 @@ func (f *Frontier) doubts(s survey) []string {
 	say(left > 0, "%d of %d trials are not finished: the frontier may still change", left, c.Trials)
 	say(c.Failed > 0, "%d of %d trials failed and are left out", c.Failed, c.Trials)
 	return all
+}
+
+// testWords say where the test figure stands, if there is one.
+func (f *Frontier) testWords() string {
+	for _, p := range f.Points {
+		if p.Test != nil {
+			return ", whose figure stands beside it and chose nothing"
+		}
+	}
+	return ""
 }
 
 // sayCost says what epsilon counts and what it does not.

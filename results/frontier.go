@@ -5,13 +5,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"sweep"
 	"sweep/privacy"
-	"sweep/results/stats"
 )
 
 // A Frontier is how accurate a sweep's model is at each epsilon: of each target
@@ -47,17 +47,31 @@ type Point struct {
 	Params        sweep.Params  `json:"params"`                  // its seed is 0: repeats have their own
 	Accuracy      float64       `json:"accuracy"`                // mean over repeats, 0 to 1
 	Std           *float64      `json:"accuracy_std,omitempty"`  // standard deviation over repeats, dividing by N-1; nil if N is 1
-	Low           *float64      `json:"accuracy_low,omitempty"`  // 95 % interval of the mean by Student's t; nil if N is 1
+	Low           *float64      `json:"accuracy_low,omitempty"`  // 95 % interval of the mean; nil where nothing is known of the spread
 	High          *float64      `json:"accuracy_high,omitempty"` //
+	Interval      Interval      `json:"interval,omitempty"`      // whose it is
 	N             int           `json:"n"`                       // repeats
 	BestOf        int           `json:"best_of_trials"`          // completed trials that it is the best of
 	Dominated     bool          `json:"dominated,omitempty"`     // another point is as accurate for less epsilon
-	// BestProbability is how likely its true mean is the highest of its epsilon, by
+	// BestProbability is how likely its true mean is the highest of its epsilon, and
+	// FrontierProbability that no point of at most its epsilon has a higher one, by
 	// the spread over seeds at all points; nil where too few were repeated.
-	BestProbability *float64      `json:"probability_best,omitempty"`
-	Trial           sweep.TrialID `json:"trial"` // one of its repeats
-	trial           int64         // its key
+	BestProbability     *float64 `json:"probability_best,omitempty"`
+	FrontierProbability *float64 `json:"probability_frontier,omitempty"`
+	// Test is what the same weights reach on the test split, where Accuracy is of
+	// the validation split. It never chooses a point; nil where nobody measured it.
+	Test  *TestFigure   `json:"test,omitempty"`
+	Trial sweep.TrialID `json:"trial"` // one of its repeats
+	trial int64         // its key
 }
+
+// An Interval is where the 95 % interval of a mean comes from.
+type Interval string
+
+const (
+	ByT         Interval = "t"         // Student's t over the point's own repeats
+	ByBootstrap Interval = "bootstrap" // over what repeats of all points differ from their means: it has one or two of its own
+)
 
 // A Dot stands for points that are as good as one in the plane of a plot.
 type Dot struct {
@@ -79,11 +93,12 @@ func (r *Reader) Frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 
 func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, error) {
 	f := Frontier{Sweep: id}
-	tx, err := r.db.BeginTx(ctx, nil) // one snapshot
+	tx, other, err := r.twoSnapshots(ctx)
 	if err != nil {
 		return f, err
 	}
 	defer tx.Rollback()
+	defer other.Rollback()
 	key, err := sweepKey(ctx, tx, id)
 	if err != nil {
 		return f, err
@@ -92,31 +107,78 @@ func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 		Scan(&f.Name, &f.Accountant, &f.Delta, &f.Disclosure); err != nil {
 		return f, err
 	}
+	beside := f.addOthers(ctx, other, key)
+	defer beside() // before other ends
 	if f.Counts, err = count(ctx, tx, key); err != nil {
 		return f, err
 	}
-	if f.Points, err = gather(ctx, tx, scanPoint, selectBest, key); err != nil {
-		return f, err
-	}
-	f.Points = rank(f.Points)
-	for i := range f.Points {
-		if err := f.Points[i].complete(ctx, tx, key); err != nil {
-			return f, err
-		}
-	}
-	if err := f.certify(ctx, tx, key); err != nil {
+	if err := f.addPoints(ctx, tx, key); err != nil {
 		return f, err
 	}
 	f.measure()
-	if f.All, err = gather(ctx, tx, scanDot, selectDots, key); err != nil {
-		return f, err
-	}
-	if f.Composed, err = composed(ctx, tx, key, f.Accountant, f.Delta); err != nil {
-		return f, err
-	}
 	s, err := surveyOf(ctx, tx, key)
+	if err == nil {
+		err = beside()
+	}
 	f.Doubts = f.doubts(s)
 	return f, err
+}
+
+// addOthers begins to read what takes as long as all else together, on a second
+// connection: what the search has cost, and the points for a plot. The function
+// that it returns waits for them.
+func (f *Frontier) addOthers(ctx context.Context, q queryer, sweepKey int64) (wait func() error) {
+	var all []Dot
+	var cost Epsilon
+	var err error
+	accountant, delta := f.Accountant, f.Delta
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if all, err = gather(ctx, q, scanDot, selectDots, sweepKey); err == nil {
+			cost, err = composed(ctx, q, sweepKey, accountant, delta)
+		}
+	}()
+	return func() error {
+		<-done
+		f.All, f.Composed = all, cost
+		return err
+	}
+}
+
+// twoSnapshots begins to read on two connections. A trial that is recorded just
+// between them is in one and not in the other; what the second one is for, dots
+// and the cost of the search, may be a trial ahead. Callers take turns at asking
+// for two, since several that hold one and wait for another would wait for ever.
+func (r *Reader) twoSnapshots(ctx context.Context) (first, second *sql.Tx, err error) {
+	r.pairing.Lock()
+	defer r.pairing.Unlock()
+	if first, err = r.db.BeginTx(ctx, nil); err != nil {
+		return nil, nil, err
+	}
+	if second, err = r.db.BeginTx(ctx, nil); err != nil {
+		return nil, nil, errors.Join(err, first.Rollback())
+	}
+	return first, second, nil
+}
+
+// addPoints finds the best points and what is to be known of each.
+func (f *Frontier) addPoints(ctx context.Context, q queryer, sweepKey int64) (err error) {
+	if f.Points, err = gather(ctx, q, scanPoint, selectBest, sweepKey); err != nil {
+		return err
+	}
+	f.Points = rank(f.Points)
+	noise, err := seedNoiseOf(ctx, q, sweepKey)
+	if err != nil {
+		return err
+	}
+	for i := range f.Points {
+		if err := f.Points[i].complete(ctx, q, sweepKey); err != nil {
+			return err
+		}
+		f.Points[i].bound(noise)
+	}
+	return f.certify(ctx, q, sweepKey, noise)
 }
 
 // selectBest finds the most accurate points of each epsilon, equally accurate ones
@@ -155,20 +217,18 @@ func scanDot(rows *sql.Rows) (d Dot, err error) {
 }
 
 // complete adds what only points on the frontier need.
-func (p *Point) complete(ctx context.Context, q queryer, sweepKey int64) error {
-	if p.Std != nil {
-		i := stats.MeanInterval(p.Accuracy, *p.Std, p.N, 0.95)
-		low, high := max(0, i.Low), min(1, i.High) // an accuracy is no less and no more
-		p.Low, p.High = &low, &high
-	}
+func (p *Point) complete(ctx context.Context, q queryer, sweepKey int64) (err error) {
 	var params string
 	if err := q.QueryRowContext(ctx, `
 		SELECT t.id, t.params, st.label FROM trials t JOIN sweep_trials st ON st.trial = t.key AND st.sweep = ? WHERE t.key = ?`,
 		sweepKey, p.trial).Scan(&p.Trial, &params, &p.Label); err != nil {
 		return err
 	}
-	err := json.Unmarshal([]byte(params), &p.Params)
+	if err := json.Unmarshal([]byte(params), &p.Params); err != nil {
+		return err
+	}
 	p.Params.Seed = 0
+	p.Test, err = testFigureOf(ctx, q, sweepKey, p.ID)
 	return err
 }
 
@@ -194,63 +254,4 @@ func rank(points []Point) []Point {
 		top = max(top, p.Accuracy)
 	}
 	return points
-}
-
-// A SearchCost is what a search did to its data, for whoever shows the best of it.
-type SearchCost struct {
-	Disclosure string             `json:"disclosure"` // research: the epsilons of points do not count the search; composed: the sweep stands by Composed
-	Accountant privacy.Accountant `json:"accountant"`
-	Delta      float64            `json:"delta"`
-	Composed   Epsilon            `json:"composed_epsilon"` // of all trials together
-}
-
-// SearchCost prices all that the sweep's trials did to the data.
-func (r *Reader) SearchCost(ctx context.Context, id sweep.SweepID) (c SearchCost, err error) {
-	key, err := sweepKey(ctx, r.db, id)
-	if err == nil {
-		err = r.db.QueryRowContext(ctx, `SELECT disclosure, accountant, delta FROM sweeps WHERE key = ?`, key).Scan(&c.Disclosure, &c.Accountant, &c.Delta)
-	}
-	if err == nil {
-		c.Composed, err = composed(ctx, r.db, key, c.Accountant, c.Delta)
-	}
-	if err != nil {
-		return c, fmt.Errorf("cost of sweep %s: %w", id, explain(err))
-	}
-	return c, nil
-}
-
-// String says it in a sentence.
-func (c SearchCost) String() string {
-	counted := "each point's own epsilon does not count the others"
-	if c.Disclosure == "composed" {
-		counted = "that is what the sweep discloses"
-	}
-	return fmt.Sprintf("all trials of the search together, composed, cost epsilon %s at delta %s; %s. Private selection does not apply: points were not drawn at random, as many as chance said",
-		privacy.FormatEpsilon(float64(c.Composed), 3), short(c.Delta), counted)
-}
-
-// composed bounds the epsilon of all that the sweep's trials did to the data
-// together, over kinds of steps that are alike where there are many. Failed and stopped ones count with the steps they made, running
-// ones as if they were through.
-func composed(ctx context.Context, q queryer, sweepKey int64, a privacy.Accountant, delta float64) (Epsilon, error) {
-	counts := map[kindOfStep]int{}
-	_, err := gather(ctx, q, func(rows *sql.Rows) (n int, err error) {
-		var k kindOfStep
-		err = rows.Scan(&k.rate, &k.noise, &n)
-		if n > 0 {
-			counts[k] = n
-		}
-		return n, err
-	}, `SELECT t.sampling_rate, t.noise_multiplier, sum(coalesce(e.steps, 0) + CASE t.state WHEN 'running' THEN t.steps ELSE 0 END)
-		FROM sweep_trials st JOIN trials t ON t.key = st.trial LEFT JOIN privacy_events e ON e.trial = t.key
-		WHERE st.sweep = ? GROUP BY t.sampling_rate, t.noise_multiplier`, sweepKey)
-	if err != nil || len(counts) == 0 {
-		return 0, err
-	}
-	all := composition(coarsen(counts, mostKinds))
-	found, err := ask(a, all, delta)
-	if err != nil {
-		return Epsilon(math.Inf(1)), nil // nobody can bound it
-	}
-	return Epsilon(found.epsilon), nil
 }

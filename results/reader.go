@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -19,7 +20,8 @@ const readers = 5
 // goroutines. It sees each write once the writer's method has returned, and
 // never keeps a writer waiting.
 type Reader struct {
-	db *sql.DB
+	db      *sql.DB
+	pairing sync.Mutex // see twoSnapshots
 }
 
 // OpenReader opens the record at path for reading only; another process may be
@@ -68,7 +70,7 @@ func openReader(ctx context.Context, path string, a access) (*Reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Reader{db}, nil
+	return &Reader{db: db}, nil
 }
 
 // Close ends reading.

@@ -20,7 +20,8 @@ type RankedPoint struct {
 	Params        sweep.Params  `json:"params"`           // without seed
 	Accuracy      float64       `json:"accuracy"`         // mean over repeats
 	Std           *float64      `json:"accuracy_std,omitempty"`
-	Accuracies    []float64     `json:"accuracies"` // of its repeats, in their order
+	Accuracies    []float64     `json:"accuracies"`     // of its repeats, in their order
+	Test          *TestFigure   `json:"test,omitempty"` // apart from what ranks it; nil where nobody measured it
 }
 
 // Best are the sweep's n points of the highest mean accuracy, the best first.
@@ -56,16 +57,22 @@ func (r *Reader) PointOf(ctx context.Context, id sweep.SweepID, prefix string) (
 }
 
 func (r *Reader) rankedPoints(ctx context.Context, id sweep.SweepID, where string, arg any, limit int) ([]RankedPoint, error) {
-	if _, err := sweepKey(ctx, r.db, id); err != nil {
+	key, err := sweepKey(ctx, r.db, id)
+	if err != nil {
 		return nil, err
 	}
+	// First which points, by the narrow table alone; then what there is of each.
 	points, err := gather(ctx, r.db, scanRanked, `
+		WITH chosen AS MATERIALIZED (SELECT p.key FROM sweeps s JOIN points p ON p.sweep = s.key `+where+`)
 		SELECT p.point, t.id, st.label, coalesce(p.target_epsilon, 0), coalesce(p.epsilon, 0), t.params, p.accuracy, p.accuracy_std, (
-			SELECT json_group_array(accuracy) FROM (
-				SELECT o.accuracy FROM trials u JOIN sweep_trials ut ON ut.sweep = p.sweep AND ut.trial = u.key JOIN outcomes o ON o.trial = u.key
-				WHERE u.point = p.point AND u.state = 'completed' AND ut.target_epsilon IS p.target_epsilon ORDER BY ut.repeat))
-		FROM sweeps s JOIN points p ON p.sweep = s.key JOIN trials t ON t.key = p.trial JOIN sweep_trials st ON st.sweep = p.sweep AND st.trial = p.trial
-		`+where, id, arg, limit)
+			SELECT json_group_array(accuracy) FROM (SELECT o.accuracy `+repeatsOfPoint+` ORDER BY ut.repeat))
+		FROM chosen CROSS JOIN points p ON p.key = chosen.key JOIN trials t ON t.key = p.trial JOIN sweep_trials st ON st.sweep = p.sweep AND st.trial = p.trial
+		ORDER BY p.accuracy DESC, p.n DESC, p.point`, id, arg, limit)
+	for i := range points {
+		if err == nil {
+			points[i].Test, err = testFigureOf(ctx, r.db, key, points[i].ID)
+		}
+	}
 	return points, err
 }
 

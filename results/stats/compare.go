@@ -71,6 +71,21 @@ func Paired(a, b []float64) (c Comparison, ok bool) {
 	return c, true
 }
 
+// WithSpread compares the means of nA and nB ≥ 1 measurements, too few to know how
+// much they vary, by a standard deviation that is known from elsewhere with so many
+// degrees of freedom (such as [PooledStd], of all points of a sweep) and taken to
+// hold for both: Student's t of difference/(std·√(1/nA+1/nB)). D is the difference
+// over std with Hedges' correction. ok is false where std is not positive.
+func WithSpread(difference, std float64, freedom, nA, nB int) (c Comparison, ok bool) {
+	if !(std > 0) || freedom < 1 {
+		return c, false
+	}
+	ν := float64(freedom)
+	c = tested(difference, std*math.Sqrt(1/float64(nA)+1/float64(nB)), ν)
+	c.D = difference / std * (1 - 3/(4*ν-1))
+	return c, true
+}
+
 // tested is the t-test of a difference with standard error se.
 func tested(diff, se, ν float64) Comparison {
 	t := diff / se

@@ -12,77 +12,58 @@ type Estimate struct {
 	Epsilon  float64 // > 0; +Inf is not private
 	Mean     float64 // of its repeats
 	StdError float64 // of Mean; 0 takes it as exact
-	Freedom  float64 // degrees of freedom behind StdError; 0 or +Inf is a normal distribution
 }
 
-// BestProbabilities returns, for each point, the probability that its true mean
-// is the highest among the points of its epsilon: by drawing every mean from
-// Student's t about its estimate, as often as draws says. Its standard error is
-// at most 0.5/√draws. Points without a standard error beside points that have
-// one are taken as exact, so give them a pooled one (see [PooledStd]).
-func BestProbabilities(points []Estimate, draws int, seed uint64) []float64 {
-	groups := make(map[float64][]int)
-	for i, p := range points {
-		groups[p.Epsilon] = append(groups[p.Epsilon], i)
-	}
-	random := rand.New(rand.NewPCG(seed, 1))
-	share := make([]float64, len(points))
-	for _, ε := range sortedKeys(groups) { // in one order, for the seed's sake
-		group := groups[ε]
-		for range draws {
-			best, top := -1, math.Inf(-1)
-			for _, i := range group {
-				if x := points[i].draw(random); x > top {
-					best, top = i, x
-				}
-			}
-			share[best] += 1 / float64(draws)
-		}
-	}
-	return share
+// A Chance is how likely a point's true mean is what its estimate makes it seem.
+type Chance struct {
+	Best     float64 // that it is the highest among the points of its epsilon
+	Frontier float64 // that no point of at most its epsilon has a higher one
 }
 
-// FrontierProbabilities returns, for each point, the probability that no point of
-// at most its epsilon has a higher true mean, drawn as [BestProbabilities] does.
-func FrontierProbabilities(points []Estimate, draws int, seed uint64) []float64 {
+// Chances draws every mean about its estimate, as often as draws says, and counts.
+// All standard errors come from one spread, known from so many degrees of freedom,
+// so that each draw is of Student's t with one common scale: what the data say of
+// means with a common unknown variance under the usual flat prior (Gelman et al.,
+// Bayesian Data Analysis, 3rd ed., section 3.2). freedom of 0 takes the spread as
+// known. A probability's standard error is at most 0.5/√draws. Points without a
+// standard error beside points that have one count as exact, so give them a pooled
+// one (see [PooledStd]).
+func Chances(points []Estimate, freedom, draws int, seed uint64) []Chance {
 	order := make([]int, len(points))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(points[a].Epsilon, points[b].Epsilon) })
-	random := rand.New(rand.NewPCG(seed, 2))
-	share, drawn := make([]float64, len(points)), make([]float64, len(points))
+	random := rand.New(rand.NewPCG(seed, 1))
+	chances, drawn := make([]Chance, len(points)), make([]float64, len(points))
 	for range draws {
+		scale := 1.0
+		if freedom > 0 {
+			scale = math.Sqrt(float64(freedom) / chiSquared(float64(freedom), random))
+		}
 		for i, p := range points {
-			drawn[i] = p.draw(random)
+			drawn[i] = p.Mean
+			if p.StdError > 0 {
+				drawn[i] += scale * p.StdError * random.NormFloat64()
+			}
 		}
 		top := math.Inf(-1)
 		for begin := 0; begin < len(order); {
-			end := begin
-			for end < len(order) && points[order[end]].Epsilon == points[order[begin]].Epsilon {
-				top = max(top, drawn[order[end]])
-				end++
-			}
-			for _, i := range order[begin:end] {
-				if drawn[i] == top {
-					share[i] += 1 / float64(draws)
+			end, best := begin, order[begin]
+			for ; end < len(order) && points[order[end]].Epsilon == points[order[begin]].Epsilon; end++ {
+				if drawn[order[end]] > drawn[best] {
+					best = order[end]
 				}
+			}
+			chances[best].Best += 1 / float64(draws)
+			if drawn[best] >= top {
+				top = drawn[best]
+				chances[best].Frontier += 1 / float64(draws)
 			}
 			begin = end
 		}
 	}
-	return share
-}
-
-func (e Estimate) draw(random *rand.Rand) float64 {
-	if e.StdError == 0 {
-		return e.Mean
-	}
-	z := random.NormFloat64()
-	if e.Freedom > 0 && !math.IsInf(e.Freedom, 1) {
-		z /= math.Sqrt(chiSquared(e.Freedom, random) / e.Freedom)
-	}
-	return e.Mean + e.StdError*z
+	return chances
 }
 
 // chiSquared draws by Marsaglia and Tsang 2000 (ACM TOMS 26:3), of Gamma(ν/2, 2).
@@ -126,13 +107,4 @@ func Hypervolume(points []Estimate, low, high float64) float64 {
 		top = max(top, p.Mean)
 	}
 	return volume + top*math.Log(high/from)
-}
-
-func sortedKeys[V any](m map[float64]V) []float64 {
-	keys := make([]float64, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
