@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"math"
 
+	"sweep"
 	"sweep/results/stats"
 )
 
@@ -53,23 +55,42 @@ func seedNoiseOf(ctx context.Context, q queryer, sweepKey int64) (seedNoise, err
 	return n, nil
 }
 
-// bound gives p the interval of its mean: of its own repeats where there are three
-// or more; with fewer Student's t says nothing that is of use (two are multiplied
-// by 12.7), and the noise of all points is drawn from.
-func (p *Point) bound(noise seedNoise) {
+// interval is that of the mean of n repeats with that standard deviation: of their
+// own where there are three or more; with fewer Student's t says nothing that is of
+// use (it multiplies two by 12.7), and the noise of all points is drawn from. It is
+// nil where nothing is known.
+func (noise seedNoise) interval(mean float64, std *float64, n int) (low, high *float64, by Interval) {
 	var i stats.Interval
 	switch {
-	case p.N < 3 && noise.known() && len(noise.residuals) >= leastResiduals:
-		i, _ = stats.PooledInterval(p.Accuracy, p.N, noise.residuals, 0.95, 1)
-		p.Interval = ByBootstrap
-	case p.Std != nil:
-		i = stats.MeanInterval(p.Accuracy, *p.Std, p.N, 0.95)
-		p.Interval = ByT
+	case n < 3 && noise.known() && len(noise.residuals) >= leastResiduals:
+		i, _ = stats.PooledInterval(mean, n, noise.residuals, 0.95, 1)
+		by = ByBootstrap
+	case std != nil:
+		i = stats.MeanInterval(mean, *std, n, 0.95)
+		by = ByT
 	default:
-		return
+		return nil, nil, ""
 	}
-	low, high := max(0, i.Low), min(1, i.High) // an accuracy is no less and no more
-	p.Low, p.High = &low, &high
+	from, to := max(0, i.Low), min(1, i.High) // an accuracy is no less and no more
+	return &from, &to, by
+}
+
+// SeedSpread is by how much repeats of one point differ in accuracy: the standard
+// deviation within the sweep's points that were repeated, pooled, and its degrees
+// of freedom. Both are 0 where too few were repeated to know.
+func (r *Reader) SeedSpread(ctx context.Context, id sweep.SweepID) (std float64, freedom int, err error) {
+	key, err := sweepKey(ctx, r.db, id)
+	var noise seedNoise
+	if err == nil {
+		noise, err = seedNoiseOf(ctx, r.db, key)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("spread over seeds of sweep %s: %w", id, explain(err))
+	}
+	if !noise.known() {
+		return 0, 0, nil
+	}
+	return noise.std, noise.freedom, nil
 }
 
 // certify gives each point of the frontier the probabilities that its true mean is

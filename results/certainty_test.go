@@ -8,10 +8,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Two points at one epsilon with three seeds each: the probability that the
-// better one is better is that of a difference of two means with a common spread
-// known from four degrees of freedom, Student's t but for how the two means draw
-// theirs apart, and lies between that of 4 degrees and the normal one's.
+// Two points at one epsilon with three seeds each: the better one is better with
+// the probability that Student's t gives to their difference, with the four degrees
+// of freedom of the two and the two of a third point.
 func TestBestProbability(t *testing.T) {
 	s := openTemp(t)
 	trials := grid(3)
@@ -24,14 +23,79 @@ func TestBestProbability(t *testing.T) {
 	if err != nil || len(f.Points) != 1 || f.Points[0].BestProbability == nil {
 		t.Fatalf("%+v, error %v", f, err)
 	}
-	got, z := *f.Points[0].BestProbability, 0.005/math.Sqrt(2*0.01*0.01/3)
-	low, high := distuv.StudentsT{Sigma: 1, Nu: 4}.CDF(z), distuv.UnitNormal.CDF(z)
-	if got < low-0.03 || got > high+0.03 {
-		t.Errorf("probability %v, want about %v to %v", got, low, high)
+	want := distuv.StudentsT{Sigma: 1, Nu: 6}.CDF(0.005 / math.Sqrt(2*0.01*0.01/3))
+	if got := *f.Points[0].BestProbability; math.Abs(got-want) > 0.03 { // four standard errors of 4,000 draws
+		t.Errorf("probability %v, want %v", got, want)
 	}
 	if text := strings.Join(f.Doubts, "\n"); !strings.Contains(text, "and no win") {
 		t.Errorf("doubts %s\nwant one that the lead is within the noise", text)
 	}
+}
+
+// A point that is as accurate for less epsilon leaves the dearer one on the
+// frontier with the probability of a coin; the cheaper one has no rival.
+func TestFrontierProbability(t *testing.T) {
+	s, trials := openTemp(t), grid(3)
+	add(t, s, file("even"), trials)
+	for _, tr := range trials {
+		run(t, s, file("even").ID, tr.Params, 0.8+0.01*float64(tr.Repeat))
+	}
+	f := frontierOf(t, s, file("even").ID)
+	if len(f.Points) != 2 {
+		t.Fatalf("%+v", f.Points)
+	}
+	rivals := 0.0 // points of the lower target, all alike; and of the higher one
+	for _, tr := range trials {
+		if float64(tr.TargetEpsilon) == float64(f.Points[0].TargetEpsilon) && tr.Repeat == 0 {
+			rivals++
+		}
+	}
+	first, second := f.Points[0], f.Points[1]
+	if got := *first.FrontierProbability; got != *first.BestProbability || math.Abs(got-1/rivals) > 0.03 {
+		t.Errorf("the cheaper point is on the frontier with %v and the best with %v, want %v", got, *first.BestProbability, 1/rivals)
+	}
+	if got := *second.FrontierProbability; math.Abs(got-0.5/rivals) > 0.03 {
+		t.Errorf("the dearer point is on the frontier with %v, want %v", got, 0.5/rivals)
+	}
+}
+
+// A point with one seed has an interval by the spread of all others: of twelve
+// residuals of ±0.01 (widened by √2) their mean cannot be further than that away.
+func TestIntervalOfOneSeed(t *testing.T) {
+	s := openTemp(t)
+	trials := grid(2)
+	add(t, s, file("few"), trials)
+	id := file("few").ID
+	for i, tr := range trials {
+		if i != 1 {
+			run(t, s, id, tr.Params, 0.5+0.02*float64(tr.Repeat)+map[bool]float64{true: 0.3}[i == 0])
+		}
+	}
+	extra := grid(2)
+	for i := range extra {
+		extra[i].Params.LearnRate *= 3
+		extra[i].Index += len(trials)
+	}
+	r := file("more")
+	add(t, s, r, append(trials, extra...))
+	for _, tr := range extra {
+		run(t, s, r.ID, tr.Params, 0.4+0.02*float64(tr.Repeat))
+	}
+	f := frontierOf(t, s, r.ID)
+	for _, p := range f.Points {
+		if p.N != 1 {
+			continue
+		}
+		half := 0.01 * math.Sqrt2
+		if p.Std != nil || p.Interval != ByBootstrap || !near(*p.Low, 0.8-half, 1e-9) || !near(*p.High, 0.8+half, 1e-9) {
+			t.Errorf("interval %q from %v to %v, want a bootstrap of 0.8 ± %v", p.Interval, *p.Low, *p.High, half)
+		}
+		if text := strings.Join(f.Doubts, "\n"); !strings.Contains(text, "the interval of 2 points with one or two seeds is a bootstrap") {
+			t.Errorf("doubts %s\nwant one that says where intervals are from", text)
+		}
+		return
+	}
+	t.Errorf("no point with one seed: %+v", f.Points)
 }
 
 // With one seed each nothing is said, and two targets have a mean accuracy.

@@ -176,7 +176,8 @@ func (f *Frontier) addPoints(ctx context.Context, q queryer, sweepKey int64) (er
 		if err := f.Points[i].complete(ctx, q, sweepKey); err != nil {
 			return err
 		}
-		f.Points[i].bound(noise)
+		p := &f.Points[i]
+		p.Low, p.High, p.Interval = noise.interval(p.Accuracy, p.Std, p.N)
 	}
 	return f.certify(ctx, q, sweepKey, noise)
 }

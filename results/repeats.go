@@ -20,6 +20,9 @@ type RankedPoint struct {
 	Params        sweep.Params  `json:"params"`           // without seed
 	Accuracy      float64       `json:"accuracy"`         // mean over repeats
 	Std           *float64      `json:"accuracy_std,omitempty"`
+	Low           *float64      `json:"accuracy_low,omitempty"` // 95 % interval of the mean, as in [Point]
+	High          *float64      `json:"accuracy_high,omitempty"`
+	Interval      Interval      `json:"interval,omitempty"`
 	Accuracies    []float64     `json:"accuracies"`     // of its repeats, in their order
 	Test          *TestFigure   `json:"test,omitempty"` // apart from what ranks it; nil where nobody measured it
 }
@@ -68,9 +71,15 @@ func (r *Reader) rankedPoints(ctx context.Context, id sweep.SweepID, where strin
 			SELECT json_group_array(accuracy) FROM (SELECT o.accuracy `+repeatsOfPoint+` ORDER BY ut.repeat))
 		FROM chosen CROSS JOIN points p ON p.key = chosen.key JOIN trials t ON t.key = p.trial JOIN sweep_trials st ON st.sweep = p.sweep AND st.trial = p.trial
 		ORDER BY p.accuracy DESC, p.n DESC, p.point`, id, arg, limit)
+	if err != nil {
+		return nil, err
+	}
+	noise, err := seedNoiseOf(ctx, r.db, key)
 	for i := range points {
+		p := &points[i]
+		p.Low, p.High, p.Interval = noise.interval(p.Accuracy, p.Std, len(p.Accuracies))
 		if err == nil {
-			points[i].Test, err = testFigureOf(ctx, r.db, key, points[i].ID)
+			p.Test, err = testFigureOf(ctx, r.db, key, p.ID)
 		}
 	}
 	return points, err

@@ -49,7 +49,7 @@ func (r *Reader) sweeps(ctx context.Context, where string, args ...any) ([]Sweep
 		}
 		i.Created, i.Changed = parseTime(created), parseTime(changed)
 		return s, json.Unmarshal([]byte(versions), &i.Versions)
-	}, selectSweeps+where+` ORDER BY s.created DESC, s.key DESC`, args...)
+	}, selectSweeps+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +63,23 @@ func (r *Reader) sweeps(ctx context.Context, where string, args ...any) ([]Sweep
 	return infos, nil
 }
 
+const newestFirst = ` ORDER BY s.created DESC, s.key DESC`
+
+// Newest is the sweep that was entered last. If there is none the error wraps [sweep.ErrNotFound].
+func (r *Reader) Newest(ctx context.Context) (SweepInfo, error) {
+	all, err := r.sweeps(ctx, newestFirst+` LIMIT 1`) // counting the trials of all others would take its time
+	if err == nil && len(all) == 0 {
+		err = sweep.ErrNotFound
+	}
+	if err != nil {
+		return SweepInfo{}, fmt.Errorf("any sweep: %w", explain(err))
+	}
+	return all[0], nil
+}
+
 // Sweeps are all sweeps of the record, the newest first.
 func (r *Reader) Sweeps(ctx context.Context) ([]SweepInfo, error) {
-	all, err := r.sweeps(ctx, "")
+	all, err := r.sweeps(ctx, newestFirst)
 	if err != nil {
 		return nil, fmt.Errorf("list sweeps: %w", explain(err))
 	}
@@ -79,7 +93,7 @@ func (r *Reader) Sweep(ctx context.Context, name string) (SweepInfo, error) {
 	for _, where := range []string{
 		`WHERE s.id = ?`, `WHERE s.name = ?`, `WHERE substr(s.id, 1, length(?1)) = ?1 AND ?1 <> ''`,
 	} {
-		fit, err := r.sweeps(ctx, where, name)
+		fit, err := r.sweeps(ctx, where+newestFirst, name)
 		switch {
 		case err != nil:
 			return SweepInfo{}, fmt.Errorf("sweep %q: %w", name, explain(err))
@@ -104,7 +118,7 @@ func ambiguous(what, given string, candidates []string) error {
 // FindByName returns the newest sweep of exactly that name, which a changed
 // file of this name would extend. If there is none the error wraps [sweep.ErrNotFound].
 func (r *Reader) FindByName(ctx context.Context, name string) (SweepInfo, error) {
-	fit, err := r.sweeps(ctx, `WHERE s.name = ?`, name)
+	fit, err := r.sweeps(ctx, `WHERE s.name = ?`+newestFirst, name)
 	if err == nil && len(fit) == 0 {
 		err = sweep.ErrNotFound
 	}

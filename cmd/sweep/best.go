@@ -2,19 +2,21 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"sweep/privacy"
 	"sweep/results"
-	"sweep/results/stats"
 )
 
 var bestCommand = &cli.Command{
 	Name: "best", Usage: "list a sweep's best points, and which of them seeds alone could explain", ArgsUsage: "[SWEEP]",
 	Description: `Points are ranked by mean accuracy over their repeats, of the averaged (EMA) weights after the
 last step. "behind" is how far a point is below the first, with the p-value of Welch's t-test over
-repeats: above 0.05 the difference may be the seeds'. Accuracy is on the split that chose the points.`,
+repeats: above 0.05 the difference may be the seeds'. With one or two repeats interval and p-value
+are by how much seeds differ at all points of the sweep. Accuracy is on the split that chose the
+points; "test %" is the same weights on the test split, where the trainer measured it, and ranks nothing.`,
 	Flags: append([]cli.Flag{
 		&cli.IntFlag{Name: "limit", Value: 10, Usage: "the best `N` points"},
 		&cli.Float64Flag{Name: "epsilon", Usage: "only points calibrated for `ε`"},
@@ -37,7 +39,11 @@ repeats: above 0.05 the difference may be the seeds'. Accuracy is on the split t
 			if err != nil {
 				return err
 			}
-			if err := listBest(points, cost).print(c); err != nil || c.String("output") == "json" || len(points) == 0 {
+			spread, err := spreadOf(c.Context, r, info.ID)
+			if err != nil {
+				return err
+			}
+			if err := listBest(points, cost, spread).print(c); err != nil || c.String("output") == "json" || len(points) == 0 {
 				return err
 			}
 			w := c.App.Writer
@@ -53,33 +59,51 @@ repeats: above 0.05 the difference may be the seeds'. Accuracy is on the split t
 // ranked is a point of `best -o json`.
 type ranked struct {
 	results.RankedPoint
-	Behind float64  `json:"behind"`            // of the first point's mean
-	P      *float64 `json:"p_welch,omitempty"` // nil without repeats
-	Low    *float64 `json:"accuracy_low,omitempty"`
-	High   *float64 `json:"accuracy_high,omitempty"`
+	Behind float64  `json:"behind"`             // of the first point's mean
+	P      *float64 `json:"p_welch,omitempty"`  // nil for the first point, and where nothing is known of the seeds' spread
+	Pooled bool     `json:"p_pooled,omitempty"` // P is by the spread at all points: one of the two has one repeat
 }
 
-func listBest(points []results.RankedPoint, cost results.SearchCost) listing {
+func listBest(points []results.RankedPoint, cost results.SearchCost, spread seedSpread) listing {
+	tested := slices.ContainsFunc(points, func(p results.RankedPoint) bool { return p.Test != nil })
 	l := listing{headings: []string{"point", "accuracy %", "95 % interval", "n", "behind", "p", "ε target", "ε spent", "hyper-parameters"}}
+	if tested {
+		l.headings = slices.Insert(l.headings, 2, "test %")
+	}
 	all := []ranked{}
 	for _, p := range points {
 		one := ranked{RankedPoint: p, Behind: points[0].Accuracy - p.Accuracy}
-		interval, pValue := any(nil), any(nil)
-		if n := len(p.Accuracies); n > 1 && p.Std != nil {
-			i := stats.MeanInterval(p.Accuracy, *p.Std, n, 0.95)
-			one.Low, one.High = &i.Low, &i.High
-			interval = fmt.Sprintf("%.2f to %.2f", 100*i.Low, 100*i.High)
-		}
-		if c, ok := stats.Welch(points[0].Accuracies, p.Accuracies); ok && one.Behind > 0 {
-			one.P = &c.P
+		pValue := any(nil)
+		if c, pooled, ok := spread.compare(points[0].Accuracies, p.Accuracies); ok && one.Behind > 0 {
+			one.P, one.Pooled = &c.P, pooled
 			pValue = pFormat(c.P)
 		}
 		all = append(all, one)
-		l.rows = append(l.rows, []any{string(p.Trial)[:8], fmt.Sprintf("%.2f", 100*p.Accuracy), interval, len(p.Accuracies), fmt.Sprintf("%.2f", 100*one.Behind), pValue,
-			formatTarget(p.TargetEpsilon), formatSpent(p.Epsilon), hyper(p.Params)})
+		row := []any{string(p.Trial)[:8], fmt.Sprintf("%.2f", 100*p.Accuracy), formatInterval(p.Low, p.High), len(p.Accuracies), fmt.Sprintf("%.2f", 100*one.Behind), pValue,
+			formatTarget(p.TargetEpsilon), formatSpent(p.Epsilon), hyper(p.Params)}
+		if tested {
+			row = slices.Insert(row, 2, formatTest(p.Test))
+		}
+		l.rows = append(l.rows, row)
 	}
 	l.json = map[string]any{"schema": 1, "points": all, "search": cost}
 	return l
+}
+
+// formatInterval is an interval in per cent; nil if there is none.
+func formatInterval(low, high *float64) any {
+	if low == nil {
+		return nil
+	}
+	return fmt.Sprintf("%.2f to %.2f", 100**low, 100**high)
+}
+
+// formatTest is a test figure in per cent; nil if there is none.
+func formatTest(f *results.TestFigure) any {
+	if f == nil {
+		return nil
+	}
+	return fmt.Sprintf("%.2f", 100*f.Accuracy)
 }
 
 func pFormat(p float64) string {

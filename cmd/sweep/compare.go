@@ -16,7 +16,8 @@ import (
 var compareCommand = &cli.Command{
 	Name: "compare", Usage: "say whether one choice is better than another beyond the noise of seeds", ArgsUsage: "POINT POINT...",
 	Description: `POINTs are named by the start of a trial's or a point's id; all repeats of each are taken. Every point
-is compared with the first one by Welch's t-test.
+is compared with the first one by Welch's t-test; where one of the two has one or two repeats, by how
+much seeds differ at all points of the sweep.
 
 With --by AXIS two neighbouring values of a hyper-parameter are compared wherever the sweep has both
 with all else alike: a paired t-test over the rest of the grid, which needs no repeats.
@@ -48,14 +49,8 @@ func namedSweep(c *cli.Context, r *results.Reader) (sweep.SweepID, error) {
 		info, err := r.Sweep(c.Context, name)
 		return info.ID, err
 	}
-	all, err := r.Sweeps(c.Context)
-	if err == nil && len(all) == 0 {
-		err = fmt.Errorf("any sweep: %w", sweep.ErrNotFound)
-	}
-	if err != nil {
-		return "", err
-	}
-	return all[0].ID, nil
+	info, err := r.Newest(c.Context)
+	return info.ID, err
 }
 
 // comparisonRow is a row of `compare -o json`.
@@ -70,6 +65,7 @@ type comparisonRow struct {
 	High       *float64 `json:"high,omitempty"`
 	P          *float64 `json:"p,omitempty"`
 	D          *float64 `json:"d,omitempty"`
+	Pooled     bool     `json:"pooled,omitempty"` // by the spread at all points: one of the two has too few repeats
 	Verdict    string   `json:"verdict"`
 }
 
@@ -102,10 +98,15 @@ func comparePoints(c *cli.Context, r *results.Reader, id sweep.SweepID) error {
 		}
 		points = append(points, p)
 	}
+	spread, err := spreadOf(c.Context, r, id)
+	if err != nil {
+		return err
+	}
 	var rows []comparisonRow
 	for _, p := range points[1:] {
 		v := comparisonRow{A: points[0].Label, B: p.Label, MeanA: points[0].Accuracy, MeanB: p.Accuracy, N: len(p.Accuracies)}
-		comparison, ok := stats.Welch(points[0].Accuracies, p.Accuracies)
+		comparison, pooled, ok := spread.compare(points[0].Accuracies, p.Accuracies)
+		v.Pooled = pooled
 		v.judge(comparison, ok)
 		rows = append(rows, v)
 	}

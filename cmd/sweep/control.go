@@ -127,14 +127,7 @@ func sweepNamed(ctx context.Context, r *results.Reader, name string) (results.Sw
 		}
 		return info, err
 	}
-	all, err := r.Sweeps(ctx)
-	if err == nil && len(all) == 0 {
-		err = fmt.Errorf("any sweep: %w", sweep.ErrNotFound)
-	}
-	if err != nil {
-		return results.SweepInfo{}, err
-	}
-	return all[0], nil // newest first
+	return r.Newest(ctx)
 }
 
 var resumeCommand = &cli.Command{

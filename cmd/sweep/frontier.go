@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -20,11 +21,18 @@ import (
 var frontierCommand = &cli.Command{
 	Name: "frontier", Usage: "print the best point at each epsilon, and plot them", ArgsUsage: "[SWEEP]",
 	Description: `Best means the highest mean accuracy over a point's repeats, of the averaged (EMA) weights
-after the last step; never the best epoch. "sure %" is the probability that the point is really the
-best of its epsilon, by the spread over seeds of the sweep's repeated points. How to read the table stands below it.`,
+after the last step; never the best epoch. By how much seeds differ at the sweep's repeated points,
+"sure %" is the probability that the point is really the best of its epsilon, and "frontier %" that no
+point of at most its epsilon is better. Points are chosen by accuracy on the validation split, where
+the file sets one apart; "test %" is the same weights on the test split, and chooses nothing. How to
+read the table stands below it.
+
+With --history: how the frontier rose as trials ended. Its mean accuracy over the logarithm of epsilon
+is the hypervolume that it covers, per unit of width.`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "svg", Usage: "also write the plot to `FILE`"},
 		&cli.StringFlag{Name: "png", Usage: "also write the plot to `FILE`"},
+		&cli.BoolFlag{Name: "history", Usage: "list instead how far it was after each of some trials"},
 		&cli.BoolFlag{Name: "plot", Usage: "draw it in letters above the table", DefaultText: "where the output is a terminal"},
 		outputFlag,
 	}, placeFlags...),
@@ -33,6 +41,9 @@ best of its epsilon, by the spread over seeds of the sweep's repeated points. Ho
 			info, err := findSweep(c, r)
 			if err != nil {
 				return err
+			}
+			if c.Bool("history") {
+				return printHistory(c, r, info.ID)
 			}
 			f, err := r.Frontier(c.Context, info.ID)
 			if err != nil {
@@ -77,7 +88,7 @@ func writePlot(path string, f results.Frontier, format string) error {
 
 func printFrontier(c *cli.Context, f results.Frontier) error {
 	l := listing{
-		headings: []string{"ε target", "ε spent", "accuracy %", "± std", "n", "best of", "sure %", "σ", "best hyper-parameters"},
+		headings: []string{"ε target", "ε spent", "accuracy %", "± std", "95 % interval", "n", "best of", "sure %", "frontier %", "σ", "best hyper-parameters"},
 		json: struct {
 			Schema int `json:"schema"`
 			results.Frontier
@@ -85,6 +96,12 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 	}
 	for _, p := range f.Points {
 		l.rows = append(l.rows, frontierRow(p))
+	}
+	if slices.ContainsFunc(f.Points, func(p results.Point) bool { return p.Test != nil }) {
+		l.headings = slices.Insert(l.headings, 3, "test %")
+		for i, p := range f.Points {
+			l.rows[i] = slices.Insert(l.rows[i], 3, dash(formatTest(p.Test)))
+		}
 	}
 	if c.String("output") == "csv" { // where nothing stands below the table
 		l.headings = append(l.headings, "ε of the search, composed", "disclosure")
@@ -136,11 +153,24 @@ func frontierRow(p results.Point) []any {
 	if p.Std != nil {
 		std = fmt.Sprintf("%.2f", 100**p.Std)
 	}
-	sure := any("–")
-	if p.BestProbability != nil {
-		sure = fmt.Sprintf("%.0f", 100**p.BestProbability)
+	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, dash(formatInterval(p.Low, p.High)), p.N, p.BestOf,
+		chance(p.BestProbability), chance(p.FrontierProbability), p.Params.Noise, hyper(p.Params)}
+}
+
+// chance is a probability in per cent; – if it is not known.
+func chance(p *float64) string {
+	if p == nil {
+		return "–"
 	}
-	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, p.N, p.BestOf, sure, p.Params.Noise, hyper(p.Params)}
+	return fmt.Sprintf("%.0f", 100**p)
+}
+
+// dash is v, or – for nothing.
+func dash(v any) any {
+	if v == nil {
+		return "–"
+	}
+	return v
 }
 
 // hyper names a point's hyper-parameters but the noise; those that only some

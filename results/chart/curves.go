@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -8,15 +9,17 @@ import (
 // A Curve is a series of measurements.
 type Curve struct {
 	Name   string
-	Key    string  // curves of one key share a colour, by Colour
-	Colour int     // number of the series' colour
-	Points []Point // X rising; Y may be NaN where nothing was measured
+	Key    string   // curves of one key share a colour, by Colour
+	Colour int      // number of the series' colour
+	Points []Point  // X rising; Y may be NaN where nothing was measured
+	Notes  []string // when each point was measured, for the table; of all curves or none
 }
 
 // Curves draws curves over steps. On a logarithmic axis values that are not
 // positive are left out; percent scales them by 100.
 type Curves struct {
 	Title, YTitle string
+	XTitle        string // "step" if it is empty
 	Curves        []Curve
 	Log, Percent  bool
 	Width, Height float64
@@ -24,7 +27,7 @@ type Curves struct {
 
 // Draw draws the curves, each with a mark at its end that names it.
 func (c Curves) Draw() Drawing {
-	d := Drawing{Width: c.Width, Height: c.Height, Title: c.Title, Summary: c.summary()}
+	d := Drawing{Width: c.Width, Height: c.Height, Title: c.Title, Summary: c.summary(), Table: c.table()}
 	scale := 1.0
 	if c.Percent {
 		scale = 100
@@ -44,7 +47,7 @@ func (c Curves) Draw() Drawing {
 	}
 	f := plane(c.Width, c.Height, x, y)
 	f.y.B = 34
-	f.axes(&d, "step", c.YTitle, f.x.ticks(6), f.y.ticks(6))
+	f.axes(&d, c.xTitle(), c.YTitle, f.x.ticks(6), f.y.ticks(6))
 	d.text("title", Point{f.x.A, 14}, Start, 12.5, c.Title)
 	if len(c.Curves) > 1 && c.Curves[0].Key == "" {
 		c.legend(&d, f.x.B)
@@ -54,6 +57,8 @@ func (c Curves) Draw() Drawing {
 	}
 	return d
 }
+
+func (c Curves) xTitle() string { return cmp.Or(c.XTitle, "step") }
 
 func (f frame) curve(d *Drawing, c Curve, scale float64, log bool) {
 	class := series("", c.Colour)

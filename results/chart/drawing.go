@@ -12,6 +12,7 @@ type Drawing struct {
 	Title         string // what the chart is, for who cannot see it
 	Summary       string // and what it shows
 	Stretched     bool   // takes whatever width there is
+	Table         Table  // what it shows, as numbers; empty where words say it all
 	Marks         []Mark // the later ones over the earlier
 }
 

@@ -28,7 +28,7 @@ type ParallelRow struct {
 
 // Draw draws the rows.
 func (p Parallel) Draw() Drawing {
-	d := Drawing{Width: 1040, Height: 400, Title: p.Title, Summary: fmt.Sprintf("%d lines over %d axes.", len(p.Rows), len(p.Axes))}
+	d := Drawing{Width: 1040, Height: 400, Title: p.Title, Summary: fmt.Sprintf("%d lines over %d axes.", len(p.Rows), len(p.Axes)), Table: p.table()}
 	const left, right, top, bottom = 46.0, 64.0, 40.0, 18.0
 	if len(p.Axes) < 2 {
 		return d
@@ -99,7 +99,7 @@ type SliceDot struct {
 
 // Draw draws the dots, spread a little where they stand on one value, and the mean of each value.
 func (s Slice) Draw() Drawing {
-	d := Drawing{Width: 510, Height: 270, Title: s.Title}
+	d := Drawing{Width: 510, Height: 270, Title: s.Title, Table: s.table()}
 	var ys []float64
 	for _, dot := range s.Dots {
 		ys = append(ys, dot.Y)
@@ -129,8 +129,8 @@ func (s Slice) Draw() Drawing {
 }
 
 func (s Slice) name(x float64) string {
-	if i := int(x); len(s.X.Names) > 0 && i >= 0 && i < len(s.X.Names) {
-		return s.X.Names[i]
+	if len(s.X.Names) > 0 {
+		return s.X.name(x)
 	}
 	return Number(x)
 }
@@ -146,7 +146,7 @@ type Bar struct {
 // Bars draws bars under one another.
 func Bars(title string, bars []Bar) Drawing {
 	const left, right, row = 150.0, 70.0, 30.0
-	d := Drawing{Width: 640, Height: row*float64(len(bars)) + 12, Title: title}
+	d := Drawing{Width: 640, Height: row*float64(len(bars)) + 12, Title: title, Table: barTable(bars)}
 	x := Scale{Low: 0, High: 0.01, A: left, B: d.Width - right}
 	for _, b := range bars {
 		x.High = max(x.High, b.Value)

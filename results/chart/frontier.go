@@ -45,7 +45,7 @@ const (
 // a line within the band of their intervals, references as diamonds, and the
 // accuracy without noise as a dashed line.
 func (f Frontier) Draw() Drawing {
-	d := Drawing{Width: frontierWidth, Height: frontierHeight, Title: f.Title, Summary: f.summary()}
+	d := Drawing{Width: frontierWidth, Height: frontierHeight, Title: f.Title, Summary: f.summary(), Table: f.table()}
 	p := f.frame()
 	p.axes(&d, f.XTitle, "accuracy, %", p.x.ticks(9), p.y.ticks(9))
 	var path []FrontierPoint

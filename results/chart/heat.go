@@ -46,7 +46,7 @@ func (h Heat) Draw() Drawing {
 	const left, top, right, bottom = 92.0, 14.0, 104.0, 52.0
 	columns, rows := float64(max(1, len(h.X))), float64(max(1, len(h.Y)))
 	cw, ch := min(150, max(18, 780/columns)), min(54, max(18, 440/rows))
-	d := Drawing{Width: left + cw*columns + right, Height: top + ch*rows + bottom, Title: h.Title}
+	d := Drawing{Width: left + cw*columns + right, Height: top + ch*rows + bottom, Title: h.Title, Table: h.table()}
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, c := range h.Cells {
 		low, high = min(low, c.Value), max(high, c.Value)

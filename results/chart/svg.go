@@ -17,6 +17,12 @@ const fonts = `system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,Helvet
 // can be pointed at, reached by keyboard and read out.
 func (d Drawing) Inline() string {
 	var b bytes.Buffer
+	d.inline(&b, "")
+	return b.String()
+}
+
+// inline writes it with more attributes.
+func (d Drawing) inline(b *bytes.Buffer, more string) {
 	kind := "img"
 	if d.interactive() {
 		kind = "group" // an image has no parts to go to
@@ -25,10 +31,9 @@ func (d Drawing) Inline() string {
 	if d.Stretched {
 		size = `width="100%" preserveAspectRatio="none"`
 	}
-	fmt.Fprintf(&b, `<svg class="chart" %s viewBox="0 0 %s %s" role="%s" aria-label="%s">`, size, num(d.Width), num(d.Height), kind, html.EscapeString(d.about()))
-	d.marks(&b, true)
+	fmt.Fprintf(b, `<svg class="chart" %s viewBox="0 0 %s %s" role="%s" aria-label="%s"%s>`, size, num(d.Width), num(d.Height), kind, html.EscapeString(d.about()), more)
+	d.marks(b, true)
 	b.WriteString("</svg>")
-	return b.String()
 }
 
 // WriteSVG writes the drawing as a file of its own, on white.

@@ -37,7 +37,7 @@ func (t Timeline) Draw() Drawing {
 		stacked[i], depth[i] = stack(l.Spans)
 		rows += depth[i]
 	}
-	d := Drawing{Width: 1040, Height: top + row*float64(rows) + 10*float64(len(t.Lanes)) + 14, Title: t.Title}
+	d := Drawing{Width: 1040, Height: top + row*float64(rows) + 10*float64(len(t.Lanes)) + 14, Title: t.Title, Table: t.table()}
 	total := max(t.To.Sub(t.From).Seconds(), 1)
 	x := Scale{Low: 0, High: total, A: left, B: d.Width - right}
 	step := niceSeconds(total / 7)

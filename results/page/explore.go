@@ -11,7 +11,6 @@ import (
 
 	"sweep/results"
 	"sweep/results/chart"
-	"sweep/results/stats"
 )
 
 // What exploring looks at: so many points, spread over the grid and with the best
@@ -33,6 +32,7 @@ type exploreData struct {
 	Parallel    chart.Drawing
 	Slices      []chart.Drawing
 	Importance  chart.Drawing
+	Permutation chart.Drawing
 	Explained   string // what importance says, or why it cannot
 	Points      int    // that are drawn
 	HasHeat     bool
@@ -287,60 +287,4 @@ func parallelOf(axes []results.Axis, samples []results.Sample, link func(string)
 		p.Rows = append(p.Rows, row)
 	}
 	return p
-}
-
-// importanceSeed makes the forest grow the same way each time.
-const importanceSeed = 1
-
-func (d *exploreData) addImportance(ctx context.Context, s *Site, axes []results.Axis, samples []results.Sample) {
-	bars, err := recall(ctx, s, fmt.Sprintf("importance %s %g", d.Sweep.ID, d.Target), func(context.Context) ([]chart.Bar, error) {
-		return importance(axes, samples), nil
-	})
-	if err != nil || len(bars) == 0 {
-		d.Explained = "There is nothing to explain yet: it takes ten points whose accuracies differ."
-		return
-	}
-	rest := 1.0
-	for _, b := range bars {
-		rest -= b.Value
-	}
-	d.Importance = chart.Bars("share of the variance of accuracy that each hyper-parameter explains by itself", bars)
-	d.Explained = fmt.Sprintf("Main effects of functional ANOVA over a random forest of %s points (Hutter et al. 2014). The remaining %.0f %% belong to interactions.",
-		count(len(samples)), 100*max(0, rest))
-}
-
-// importance is the share of each axis, the largest first; nil if there is
-// nothing to explain.
-func importance(axes []results.Axis, samples []results.Sample) []chart.Bar {
-	x, y := [][]float64{}, []float64{}
-	for _, s := range samples {
-		if slices.ContainsFunc(s.At, math.IsNaN) {
-			continue
-		}
-		row := make([]float64, len(s.At))
-		for i, v := range s.At {
-			row[i] = min(v, math.MaxFloat64) // a tree asks only which is more
-		}
-		x, y = append(x, row), append(y, s.Accuracy)
-	}
-	values := make([][]float64, len(axes))
-	for i, a := range axes {
-		for _, v := range a.Columns() {
-			values[i] = append(values[i], min(v, math.MaxFloat64))
-		}
-	}
-	if len(axes) == 0 {
-		return nil
-	}
-	shares, ok := stats.Importances(x, y, values, importanceSeed)
-	if !ok {
-		return nil
-	}
-	var bars []chart.Bar
-	for i, share := range shares {
-		name := axisName(axes[i].Key)
-		bars = append(bars, chart.Bar{Name: name, Value: share, Low: math.NaN(), High: math.NaN(), Tip: fmt.Sprintf("%s\nexplains %.1f %% by itself", name, 100*share)})
-	}
-	slices.SortStableFunc(bars, func(a, b chart.Bar) int { return int(math.Copysign(1, b.Value-a.Value)) })
-	return bars
 }

@@ -54,9 +54,18 @@ func frontierPoint(p results.Point, link func(string) string) chart.FrontierPoin
 	tip := fmt.Sprintf("ε %s: %.2f %%", epsilon(float64(ε)), 100*p.Accuracy)
 	if p.Low != nil {
 		b.Low, b.High = 100**p.Low, 100**p.High
-		tip += fmt.Sprintf("\n95 %% interval %.2f to %.2f, %d seeds", b.Low, b.High, p.N)
-	} else {
+		tip += fmt.Sprintf("\n95 %% interval %.2f to %.2f", b.Low, b.High)
+	}
+	if p.N == 1 {
 		tip += "\none seed"
+	} else {
+		tip += fmt.Sprintf("\n%d seeds", p.N)
+	}
+	if p.Test != nil {
+		tip += fmt.Sprintf("\n%.2f %% on the test split, which chose nothing", 100*p.Test.Accuracy)
+	}
+	if p.FrontierProbability != nil {
+		tip += fmt.Sprintf("\nbest of its ε with %s %%, on the frontier with %s %%", chance(p.BestProbability), chance(p.FrontierProbability))
 	}
 	for _, h := range hyper(p.Params) {
 		tip += "\n" + h.Name + " " + h.Value
@@ -99,7 +108,7 @@ func hyper(p sweep.Params) []setting {
 // notes are what a picture of the frontier must say.
 func notes(f results.Frontier) []string {
 	all := []string{fmt.Sprintf("ε: upper bound by %s at δ = %s, add or remove one example. Accuracy: averaged weights after the last step, mean over seeds; "+
-		"band and bars: 95 %% interval of the mean by Student's t.", f.Accountant, chart.Number(f.Delta))}
+		"band and bars: 95 %% interval of the mean by Student's t or, with one or two seeds, by a bootstrap over all points.", f.Accountant, chart.Number(f.Delta))}
 	for _, d := range f.Doubts {
 		all = append(all, d+".")
 	}

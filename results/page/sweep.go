@@ -111,6 +111,8 @@ type overviewData struct {
 	Frontier results.Frontier
 	Chart    chart.Drawing
 	Rows     []frontierRow
+	Tested   bool // somebody measured a point on the test split
+	Sure     bool // it is known how sure a point is
 }
 
 // A frontierRow is the best point of its epsilon, as a line of a table.
@@ -143,6 +145,7 @@ func (s *Site) addFrontier(ctx context.Context, data *overviewData, link func(st
 	data.Chart = FrontierChart(data.Frontier, link).Draw()
 	for _, p := range data.Frontier.Points {
 		data.Rows = append(data.Rows, frontierRow{Point: p, Trial: string(p.Trial), Hyper: hyper(p.Params)})
+		data.Tested, data.Sure = data.Tested || p.Test != nil, data.Sure || p.BestProbability != nil
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"html/template"
 	"math"
@@ -23,12 +25,28 @@ var functions = template.FuncMap{
 	"when":    when,
 	"lasted":  lasted,
 	"svg":     func(d chart.Drawing) template.HTML { return template.HTML(d.Inline()) }, // which escapes all it is given
+	"figure":  figure,
+	"chance":  chance,
 	"bytes":   bytesOf,
 	"escape":  url.PathEscape,
 	"count":   count,
 	"lower":   strings.ToLower,
 	"deref":   func(x *float64) float64 { return *x },
 	"known":   func(x float64) bool { return !math.IsNaN(x) },
+}
+
+// figure is a drawing with its table folded below; titles tell a page's charts apart.
+func figure(d chart.Drawing) template.HTML {
+	sum := sha256.Sum256([]byte(d.Title))
+	return template.HTML(d.Figure("data-" + hex.EncodeToString(sum[:4])))
+}
+
+// chance is a probability in per cent; "–" if it is not known.
+func chance(p *float64) string {
+	if p == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f", 100**p)
 }
 
 // epsilon is an upper bound for people, rounded up; "–" if it is not known.

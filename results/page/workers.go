@@ -21,6 +21,7 @@ type workersData struct {
 	Shown    int
 	Total    int
 	Workers  []results.WorkerInfo
+	History  chart.Drawing // how the frontier rose; without marks before the second trial
 }
 
 func (s *Site) workers(w http.ResponseWriter, r *http.Request) error {
@@ -36,6 +37,9 @@ func (s *Site) workers(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) addTimeline(ctx context.Context, data *workersData, link func(string) string) error {
+	if err := s.addHistory(ctx, data); err != nil {
+		return err
+	}
 	spans, total, err := s.Reader.Timeline(ctx, data.Sweep.ID, spansShown)
 	if err != nil {
 		return err
@@ -48,6 +52,27 @@ func (s *Site) addTimeline(ctx context.Context, data *workersData, link func(str
 		data.Timeline = timeline(spans, link).Draw()
 	}
 	return err
+}
+
+// momentsDrawn is at how many moments the course of the frontier is drawn.
+const momentsDrawn = 120
+
+func (s *Site) addHistory(ctx context.Context, data *workersData) error {
+	moments, err := recall(ctx, s, "history "+string(data.Sweep.ID), func(ctx context.Context) ([]results.Moment, error) {
+		return s.Reader.History(ctx, data.Sweep.ID, momentsDrawn)
+	})
+	if err != nil || len(moments) < 2 {
+		return err
+	}
+	c := chart.Curves{Title: "mean accuracy of the frontier over ln ε, by trials completed", XTitle: "trials completed", YTitle: "mean accuracy, %", Percent: true, Width: 1040, Height: 260}
+	line := chart.Curve{Name: "frontier"}
+	for _, m := range moments {
+		line.Points = append(line.Points, chart.Point{X: float64(m.Completed), Y: m.Accuracy})
+		line.Notes = append(line.Notes, when(m.At))
+	}
+	c.Curves = []chart.Curve{line}
+	data.History = c.Draw()
+	return nil
 }
 
 func timeline(spans []results.Span, link func(string) string) chart.Timeline {

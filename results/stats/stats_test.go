@@ -36,6 +36,20 @@ func TestAgainstScipy(t *testing.T) {
 	}
 }
 
+// With equal spreads and the freedom of both sets it is Student's two-sample test:
+// the values are scipy's ttest_ind(b, a) (equal_var=True).
+func TestWithSpread(t *testing.T) {
+	a, b := []float64{.912, .921, .905, .918, .910}, []float64{.926, .931, .919, .935}
+	std, freedom := PooledStd([][]float64{a, b})
+	c, ok := WithSpread(.92775-.9132, std, freedom, len(a), len(b))
+	if !ok || !near(c.T, 3.282952600598688, 1e-9) || !near(c.P, 0.013432292518858463, 1e-9) || c.Freedom != 7 || !near(c.D, c.Difference/std*(1-3./27), 1e-12) {
+		t.Errorf("%+v", c)
+	}
+	if _, ok := WithSpread(1, 0, 3, 1, 1); ok {
+		t.Error("it compares by no spread")
+	}
+}
+
 func alike(a, b Comparison) bool {
 	const ε = 1e-7 // gonum's quantile of t is a root search
 	return near(a.T, b.T, ε) && near(a.P, b.P, ε) && near(a.Freedom, b.Freedom, ε) && near(a.D, b.D, ε) && near(a.Difference, b.Difference, ε) &&

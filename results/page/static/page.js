@@ -78,6 +78,10 @@
         const same = now.querySelector(`input[value="${CSS.escape(box.value)}"]`);
         if (same) same.checked = true;
       }
+      for (const open of part.querySelectorAll("details[id][open]")) {
+        const same = now.querySelector("#" + CSS.escape(open.id));
+        if (same) same.open = true;
+      }
       part.replaceChildren(...now.childNodes);
     }
   }

@@ -1,0 +1,85 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"sweep/results"
+	"sweep/results/chart"
+	"sweep/results/stats"
+)
+
+// importanceSeed makes the forest the same each time.
+const importanceSeed = 1
+
+// An axisImportance is how much one hyper-parameter matters, by two measures.
+type axisImportance struct {
+	name  string
+	share float64 // of the variance that it explains by itself; see [stats.Importances]
+	rise  float64 // of the error when its values are shuffled, over the variance; see [stats.PermutationImportances]
+}
+
+// addImportance says how much of accuracy each axis explains, over a choice of points.
+func (d *exploreData) addImportance(ctx context.Context, s *Site, axes []results.Axis, samples []results.Sample) {
+	all, err := recall(ctx, s, fmt.Sprintf("importance %s %g", d.Sweep.ID, d.Target), func(context.Context) ([]axisImportance, error) {
+		return importance(axes, samples), nil
+	})
+	if err != nil || len(all) == 0 {
+		d.Explained = "There is nothing to explain yet: it takes ten points whose accuracies differ."
+		return
+	}
+	rest := 1.0
+	var shares, rises []chart.Bar
+	for _, a := range all {
+		rest -= a.share
+		shares = append(shares, chart.Bar{Name: a.name, Value: a.share, Low: math.NaN(), High: math.NaN(), Tip: fmt.Sprintf("%s\nexplains %.1f %% by itself", a.name, 100*a.share)})
+		rises = append(rises, chart.Bar{Name: a.name, Value: a.rise, Low: math.NaN(), High: math.NaN(),
+			Tip: fmt.Sprintf("%s\nshuffled, the squared error rises by %.1f %% of the variance", a.name, 100*a.rise)})
+	}
+	d.Importance = chart.Bars("share of the variance of accuracy that each hyper-parameter explains by itself", shares)
+	d.Permutation = chart.Bars("rise of the squared error when a hyper-parameter is shuffled, over the variance of accuracy", rises)
+	d.Explained = fmt.Sprintf("Left: main effects of functional ANOVA over a random forest of %s points (Hutter et al. 2014); the remaining %.0f %% belong to interactions. "+
+		"Right: how much worse the forest predicts points that it has not seen when one hyper-parameter is shuffled among them (Breiman 2001), its interactions included; "+
+		"near 0 it says nothing, and where hyper-parameters matter together shares of several add up to more than 100 %%.", count(len(samples)), 100*max(0, rest))
+}
+
+// importance is that of each axis, the largest share first; nil if there is
+// nothing to explain.
+func importance(axes []results.Axis, samples []results.Sample) (all []axisImportance) {
+	x, y := [][]float64{}, []float64{}
+	for _, s := range samples {
+		if slices.ContainsFunc(s.At, math.IsNaN) {
+			continue
+		}
+		row := make([]float64, len(s.At))
+		for i, v := range s.At {
+			row[i] = min(v, math.MaxFloat64) // a tree asks only which is more
+		}
+		x, y = append(x, row), append(y, s.Accuracy)
+	}
+	values := make([][]float64, len(axes))
+	for i, a := range axes {
+		for _, v := range a.Columns() {
+			values[i] = append(values[i], min(v, math.MaxFloat64))
+		}
+	}
+	if len(axes) == 0 {
+		return nil
+	}
+	shares, ok := stats.Importances(x, y, values, importanceSeed)
+	if !ok {
+		return nil
+	}
+	rises, ok := stats.PermutationImportances(x, y, importanceSeed)
+	if !ok {
+		return nil
+	}
+	for i, a := range axes {
+		all = append(all, axisImportance{axisName(a.Key), shares[i], rises[i]})
+	}
+	slices.SortStableFunc(all, func(a, b axisImportance) int { return cmp.Compare(b.share, a.share) })
+	return all
+}
