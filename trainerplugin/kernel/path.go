@@ -34,7 +34,7 @@ type path struct {
 	filterSums     func(s, q, d *Vector, g, w []float32)
 	laneScale      func(y, x []float32, a *Vector)
 
-	winogradInput      func(v []float32, plane int, x []float32, row, tiles int)
+	winogradInput      func(v []float32, plane, step int, x []float32, row, tiles int)
 	winogradOutput     func(y []float32, row int, m []float32, plane, tiles int)
 	winogradOutputGrad func(w []float32, plane int, dy []float32, row, tiles int)
 	winogradFilter     func(u []float32, plane int, w []float32, n int, turned bool)

@@ -187,7 +187,7 @@ func reluAffineGradAVX2(dx []float32, g []float32, x []float32, a *[16]float32, 
 // Bᵀ·x·B of a row of tiles.
 //
 //go:noescape
-func winogradInputAVX2(v []float32, plane int, x []float32, row int, tiles int)
+func winogradInputAVX2(v []float32, plane int, step int, x []float32, row int, tiles int)
 
 // Aᵀ·m·A of a row of tiles.
 //

@@ -14,8 +14,8 @@ package kernel
 //
 // All work on blocks of Lanes channels at once, and on a row of tiles or
 // several filters. The 4×4 numbers of a tile lie in 16 planes: number (i, j) of
-// tile t begins at (4i+j)·plane + t·Lanes. They panic where an array is too
-// short.
+// tile t begins at (4i+j)·plane + t·Lanes, or t·step where there is one. They
+// panic where an array is too short.
 
 // WinogradProducts is the number of planes.
 const WinogradProducts = 16
@@ -25,10 +25,11 @@ const WinogradBias = 5
 
 // WinogradInput sets v to Bᵀ·x·B for tiles whose pixels begin at x and, for
 // each tile after, two pixels on. Rows of pixels are row floats apart.
-func WinogradInput(v []float32, plane int, x []float32, row, tiles int) {
-	spans(len(v), plane, WinogradProducts, tiles)
+func WinogradInput(v []float32, plane, step int, x []float32, row, tiles int) {
+	spans(len(v)-max(0, step)*(tiles-1), plane, WinogradProducts, 1)
+	spans(len(v), step, tiles, 1)
 	spans(len(x), row, 4, 2*tiles+2)
-	use.winogradInput(v, plane, x, row, tiles)
+	use.winogradInput(v, plane, step, x, row, tiles)
 }
 
 // WinogradOutput sets y to Aᵀ·m·A: two rows of pixels, row floats apart.

@@ -3,7 +3,7 @@ package kernel
 // quad is one number of each row or column of a tile, for a block of channels.
 type quad = [4]Vector
 
-func winogradInputGo(v []float32, plane int, x []float32, row, tiles int) {
+func winogradInputGo(v []float32, plane, step int, x []float32, row, tiles int) {
 	var d, c [4]quad
 	for t := range tiles {
 		for i := range 4 {
@@ -20,7 +20,7 @@ func winogradInputGo(v []float32, plane int, x []float32, row, tiles int) {
 			}
 		}
 		for i := range 4 {
-			to := planesOf(v, plane, i, t)
+			to := planesOf(v[t*step:], plane, i, 0)
 			for l := range Lanes {
 				to[0][l] = c[i][0][l] - c[i][2][l]
 				to[1][l] = c[i][1][l] + c[i][2][l]

@@ -15,7 +15,9 @@ var winogradMaps = []struct {
 	// sizes for n tiles
 	to, from func(plane, row, n int) int
 }{
-	{"input", func(p *path, to, from []float32, plane, row, n int) { p.winogradInput(to, plane, from, row, n) }, planesSize, pixelsSize(4, 2)},
+	{"input", func(p *path, to, from []float32, plane, row, n int) {
+		p.winogradInput(to, plane, plane/n, from, row, n)
+	}, steppedSize, pixelsSize(4, 2)},
 	{"output", func(p *path, to, from []float32, plane, row, n int) { p.winogradOutput(to, row, from, plane, n) }, pixelsSize(2, 0), planesSize},
 	{"outputGrad", func(p *path, to, from []float32, plane, row, n int) { p.winogradOutputGrad(to, plane, from, row, n) }, planesSize, pixelsSize(2, 0)},
 	{"filter", func(p *path, to, from []float32, plane, _, n int) { p.winogradFilter(to, plane, from, n, false) }, planesSize, tapsSize},
@@ -25,7 +27,11 @@ var winogradMaps = []struct {
 }
 
 func planesSize(plane, _, n int) int { return (WinogradProducts-1)*plane + n*Lanes }
-func tapsSize(_, _, n int) int       { return 9 * n * Lanes }
+
+// steppedSize is planesSize with tiles plane/n apart.
+func steppedSize(plane, _, n int) int { return (WinogradProducts-1)*plane + (n-1)*(plane/n) + Lanes }
+
+func tapsSize(_, _, n int) int { return 9 * n * Lanes }
 
 func pixelsSize(rows, more int) func(plane, row, n int) int {
 	return func(_, row, n int) int { return (rows-1)*row + (2*n+more)*Lanes }
@@ -73,7 +79,7 @@ func TestWinogradIsACorrelation(t *testing.T) {
 	for _, p := range paths {
 		v, u, m := make([]float32, 16*Lanes), make([]float32, 16*Lanes), make([]float32, 16*Lanes)
 		y, dw := make([]float32, 4*Lanes), make([]float32, 9*Lanes)
-		p.winogradInput(v, Lanes, x, 4*Lanes, 1)
+		p.winogradInput(v, Lanes, Lanes, x, 4*Lanes, 1)
 		p.winogradFilter(u, Lanes, w, 1, false)
 		for i := range m {
 			m[i] = u[i] * v[i]
@@ -122,8 +128,9 @@ func TestWinogradBias(t *testing.T) {
 func TestWinogradRefusesToReachOutside(t *testing.T) {
 	long, short := make([]float32, 16*Lanes), make([]float32, 15*Lanes)
 	calls := map[string]func(){
-		"planes":  func() { WinogradInput(short, Lanes, long, 4*Lanes, 1) },
-		"pixels":  func() { WinogradInput(long, Lanes, short, 4*Lanes, 1) },
+		"planes":  func() { WinogradInput(short, Lanes, Lanes, long, 4*Lanes, 1) },
+		"pixels":  func() { WinogradInput(long, Lanes, Lanes, short, 4*Lanes, 1) },
+		"steps":   func() { WinogradInput(long, Lanes, len(long), long, 4*Lanes, 2) },
 		"results": func() { WinogradOutput(long[:3*Lanes], 2*Lanes, long, Lanes, 1) },
 		"taps":    func() { WinogradFilter(long, Lanes, long[:8*Lanes], 1, true) },
 		"many":    func() { WinogradFilterGrad(long, long, Lanes, 2, false) },

@@ -30,6 +30,13 @@ func (p planes) at(i, j, half int) Mem { return apart(p.rows[i], p.stride, p.tri
 // advance moves to the next block of every plane.
 func (p planes) advance() { advance(p.rows[:]...) }
 
+// advanceBy moves as many bytes on in every plane.
+func (p planes) advanceBy(step reg.GPVirtual) {
+	for _, row := range p.rows {
+		ADDQ(step, row)
+	}
+}
+
 // apart is the address j strides from base, for j up to 3.
 func apart(base, stride, triple reg.GPVirtual, j, disp int) Mem {
 	m := Mem{Base: base, Disp: disp}
@@ -67,8 +74,8 @@ func winograd() {
 // winogradInput applies Bᵀ to the columns of a square, a row of the result at
 // a time, and then to that row.
 func winogradInput() {
-	text("winogradInputAVX2", "func(v []float32, plane int, x []float32, row, tiles int)", "Bᵀ·x·B of a row of tiles.")
-	to, x, row, triple := planesOf("v", "plane"), pointer("x"), inBytes("row"), GP64()
+	text("winogradInputAVX2", "func(v []float32, plane, step int, x []float32, row, tiles int)", "Bᵀ·x·B of a row of tiles.")
+	to, step, x, row, triple := planesOf("v", "plane"), inBytes("step"), pointer("x"), inBytes("row"), GP64()
 	LEAQ(Mem{Base: row, Index: row, Scale: 2}, triple)
 	times(Load(Param("tiles"), GP64()), func() {
 		eachHalf(func(half int) {
@@ -102,7 +109,7 @@ func winogradInput() {
 			}
 		})
 		ADDQ(Imm(2*lanes), x)
-		to.advance()
+		to.advanceBy(step)
 	})
 	done()
 }
