@@ -17,9 +17,12 @@ import (
 
 // A graph takes as many images at once as have groupFloats numbers, in
 // activations and their gradients, but at most groupImages: enough that the
-// graph's own cost does not count, few enough that they stay in the cache.
+// graph's own cost does not count, few enough that they stay in the cache. Two
+// images may have pairFloats: large weights are then read half as often, and
+// sums of gradients too.
 const (
 	groupFloats = 1 << 21
+	pairFloats  = 1 << 24
 	groupImages = 32
 )
 
@@ -167,7 +170,10 @@ func (e *Engine) eachParam(do func(i int, p *op.Param, flat, packed int)) {
 // imagesAtOnce is the number of images for graphs like m, which takes one.
 func imagesAtOnce(m *machine) int {
 	perImage := m.backwardFloats - int64(m.stride) // whose gradients views share
-	return int(max(1, min(groupImages, groupFloats/max(1, perImage))))
+	if n := groupFloats / max(1, perImage); n > 1 {
+		return int(min(groupImages, n))
+	}
+	return int(max(1, min(2, pairFloats/perImage)))
 }
 
 // shapeFor chooses a shape for K views: as many views of an example at once as

@@ -159,18 +159,29 @@ func (m *machine) addTo(sum []float32, i int, scales []float32, empty bool) {
 		o.AddTo(sum, scales)
 		return
 	}
+	for first := 0; first < len(sum); first += addBlock {
+		m.addBlockTo(sum, first, i, scales, empty)
+	}
+}
+
+// addBlock is how many numbers of a sum all examples are added to before the
+// next: they stay in a core's first cache.
+const addBlock = 1 << 12
+
+func (m *machine) addBlockTo(sum []float32, first, i int, scales []float32, empty bool) {
+	end := min(first+addBlock, len(sum))
 	for e, s := range scales {
 		switch {
 		case s == 0:
 			continue
 		case empty:
-			kernel.Scale(sum, s, m.example(e, i))
+			kernel.Scale(sum[first:end], s, m.example(e, i)[first:end])
 		default:
-			kernel.Axpy(sum, s, m.example(e, i))
+			kernel.Axpy(sum[first:end], s, m.example(e, i)[first:end])
 		}
 		empty = false
 	}
 	if empty {
-		clear(sum)
+		clear(sum[first:end])
 	}
 }
