@@ -101,12 +101,14 @@ func (p *parser) draw() {
 			s.drawn = append(s.drawn, slices.Clone(values))
 		}
 	}
-	for _, err := range s.listed() {
+	noise := newAsking(s)
+	for values, err := range s.listed() {
 		if err != nil {
 			p.badPoint(err)
 			return
 		}
 		s.points++
+		s.asked = noise.note(values, s.asked)
 	}
 	if s.points == 0 {
 		p.nothingPasses()

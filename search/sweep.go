@@ -47,8 +47,9 @@ type Sweep struct {
 	solved   bool                       // steps follow from epsilon and noise multiplier
 	filter   *vm.Program
 	filterAt place
-	points   int     // points of the grid that pass Where, or of those that the strategy draws beforehand
-	drawn    [][]any // the points that the strategy draws beforehand, where it is not grid
+	points   int        // points of the grid that pass Where, or of those that the strategy draws beforehand
+	drawn    [][]any    // the points that the strategy draws beforehand, where it is not grid
+	asked    []question // what noise those points need
 }
 
 // A Trainer is an external program that trains.

@@ -3,6 +3,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"runtime"
@@ -299,4 +300,35 @@ func heldAtTheEnd(s *Sweep) float64 {
 		}
 	}
 	return float64(after.HeapAlloc) - float64(before.HeapAlloc)
+}
+
+// What Prepare asks is what the trials ask, each once, wherever axes derive
+// batches and steps or a constraint leaves points out.
+func TestPrepareAsksWhatTrialsAsk(t *testing.T) {
+	listed := strings.Replace(adaptive, "max: 10}", "max: 10, num: 3}", 1)
+	for name, text := range map[string]string{
+		"plain": listed, "constrained": listed + "where: batch_size < 256 || epsilon > 1\n",
+		"derived": strings.Replace(listed, "steps: 90", `steps: {expr: "round(23040 / batch_size)"}`, 1),
+	} {
+		s := parse(t, text)
+		var mu sync.Mutex
+		asked := func(times map[string]int) Calibration {
+			return func(a privacy.Accountant, b privacy.Budget, q float64, steps int) (float64, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				times[fmt.Sprint(a, b, q, steps)]++
+				return halves(a, b, q, steps)
+			}
+		}
+		before, during := map[string]int{}, map[string]int{}
+		s.Prepare(asked(before))
+		for _, err := range s.Trials(asked(during)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !maps.Equal(before, during) || len(before) < 4 {
+			t.Errorf("%s: prepared %v, asked %v", name, before, during)
+		}
+	}
 }

@@ -77,6 +77,7 @@ func plannedOf(t search.Trial) planned {
 // planTable prints the first trials and what there are in all.
 func planTable(c *cli.Context, s *search.Sweep) error {
 	l := listing{headings: []string{"trial", "ε target", "σ", "q", "steps", "views", "what varies"}}
+	s.Prepare(calibrate)
 	p, first, err := billOf(s)
 	if err != nil {
 		return err
@@ -135,6 +136,7 @@ func planStream(c *cli.Context, s *search.Sweep, format string) error {
 	if format == "csv" {
 		fmt.Fprintln(w, "id,index,target_epsilon,delta,noise_multiplier,sample_rate,steps,batch_size,learning_rate,clip_norm,augmult")
 	}
+	s.Prepare(calibrate)
 	for t, err := range s.Trials(calibrate) {
 		if err != nil {
 			return err

@@ -105,6 +105,7 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 		return err
 	}
 	// Calibration errors are the file's; they are told before anything starts.
+	s.Prepare(calibrate)
 	for _, err := range s.Trials(calibrate) {
 		if err != nil {
 			return err
@@ -188,6 +189,7 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 		if err != nil {
 			return workflows.Entered{}, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
 		}
+		s.Prepare(calibrate)
 		for range s.Trials(calibrate) { // the record is locked while it draws trials: they must come without waiting
 			if ctx.Err() != nil {
 				return workflows.Entered{}, context.Cause(ctx)
