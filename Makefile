@@ -7,7 +7,7 @@ test: ## all tests; links the embedded Temporal server, which takes minutes the 
 	go test ./...
 
 slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to, checkpoints on clouds
-	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSweepOnClouds' -count=1
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestSweepOnClouds' -count=1
 
 # The race detector needs its own build of everything that a test links. The
 # embedded server is not built for it: ten minutes, for code that is not ours.

@@ -24,6 +24,7 @@ type Claim struct {
 	Denied   string  // why the privacy budget has no room for it; "" if it has. State is then Pending
 	Wait     string  // the same while only what others have reserved, and may not need, is in the way
 	Failures int     // earlier attempts of this sweep that ended through a fault of the trial's own
+	NoMemory int     // earlier attempts of this sweep that ran out of memory; Failures does not count them
 
 	Checkpoints []CheckpointRef // what it can go on from, the best choice first; see [KeptCheckpoints]
 }
@@ -36,6 +37,7 @@ const (
 	Diverged   Failure = "diverged"  // not finite any more; a retry would repeat it
 	Crashed    Failure = "crashed"   // the trainer's process ended, or reported an error
 	BadTrainer Failure = "protocol"  // the trainer broke the contract
+	NoMemory   Failure = "no-memory" // it ran out of memory; half the microbatch may help, once
 	TimedOut   Failure = "timed-out" // silent for too long, or over the trial's limit
 	Lost       Failure = "lost"      // the worker died or lost its connection
 	Cancelled  Failure = "cancelled" // somebody asked for it

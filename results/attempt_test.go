@@ -98,6 +98,13 @@ func TestFailuresCountTheTrialsOwn(t *testing.T) {
 	if c, err := s.Begin(t.Context(), id, trial); err != nil || c.Failures != 1 {
 		t.Errorf("claim %+v, error %v; want one failure since the retry", c, err)
 	}
+	ref.Number = 7
+	if err := s.EndAttempt(t.Context(), ref, sweep.Ending{Failure: sweep.NoMemory, Next: sweep.Pending}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Begin(t.Context(), id, trial); err != nil || c.Failures != 1 || c.NoMemory != 1 {
+		t.Errorf("claim %+v, error %v; want one failure, and apart from it one that ran out of memory", c, err)
+	}
 }
 
 func TestEndAttemptTwice(t *testing.T) {

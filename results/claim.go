@@ -127,7 +127,7 @@ func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial
 		return deny(ctx, tx, key, *refused)
 	}
 	c.State, c.Attempt = sweep.Running, last+1
-	if c.Failures, err = failures(ctx, tx, key, sweepKey, forgiven); err != nil {
+	if c.Failures, c.NoMemory, err = failures(ctx, tx, key, sweepKey, forgiven); err != nil {
 		return c, err
 	}
 	if err := claim(ctx, tx, key, sweepKey, c.Attempt, c.Stream); err != nil {
@@ -229,11 +229,13 @@ func evict(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int) (
 func doubtful() string { return clock().Add(lease).UTC().Format(timeFormat) }
 
 // failures counts the sweep's attempts at the trial that ended through a fault
-// of the trial's own, since the last retry that somebody asked for.
-func failures(ctx context.Context, q queryer, trial, sweepKey int64, forgiven int) (n int, err error) {
+// of the trial's own, since the last retry that somebody asked for, and apart
+// from them those that ran out of memory.
+func failures(ctx context.Context, q queryer, trial, sweepKey int64, forgiven int) (n, noMemory int, err error) {
 	err = q.QueryRowContext(ctx, `
-		SELECT count(*) FROM attempts
-		WHERE trial = ? AND sweep = ? AND number > ? AND failure NOT IN (?, ?)`,
-		trial, sweepKey, forgiven, string(sweep.Lost), string(sweep.Cancelled)).Scan(&n)
-	return n, err
+		SELECT count(*) FILTER (WHERE failure NOT IN (?, ?, ?)), count(*) FILTER (WHERE failure = ?) FROM attempts
+		WHERE trial = ? AND sweep = ? AND number > ?`,
+		string(sweep.Lost), string(sweep.Cancelled), string(sweep.NoMemory), string(sweep.NoMemory),
+		trial, sweepKey, forgiven).Scan(&n, &noMemory)
+	return n, noMemory, err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,7 @@ type child struct {
 	asked atomic.Bool   // whether it is the host that ended it
 	gone  chan struct{} // closed when the shim has exited and its output is read
 	exit  error         // of the shim, once gone
+	kills int64         // that the kernel had made for want of memory when it started
 }
 
 // newChild prepares the shim's command line: its own flags, then the program.
@@ -70,6 +72,7 @@ func (c *child) run(file *os.File) error {
 		if file != nil {
 			c.cmd.ExtraFiles = append(c.cmd.ExtraFiles, file)
 		}
+		c.kills = memoryKills()
 		fail = c.cmd.Start()
 	}
 	if fail != nil {
@@ -181,6 +184,24 @@ func (c *child) epitaph() string {
 		return what + ": " + last
 	}
 	return what
+}
+
+// noMemory are words by which runtimes end a process that gets no memory.
+var noMemory = []string{"fatal error: runtime: out of memory", "runtime: cannot allocate memory", "std::bad_alloc", "MemoryError", "OutOfMemoryError"}
+
+// outOfMemory reports whether a process that was gone by itself seems to have
+// ended for want of memory: it was killed, and the kernel has killed for that
+// since it started, or its last words say so.
+func (c *child) outOfMemory() bool {
+	exit, ok := errors.AsType[*exec.ExitError](c.exit)
+	if !ok {
+		return false
+	}
+	if exit.ExitCode() == 128+sigkill && memoryKills() > c.kills {
+		return true
+	}
+	tail := c.log.tail()
+	return slices.ContainsFunc(noMemory, func(words string) bool { return strings.Contains(tail, words) })
 }
 
 // exitText undoes the shim's encoding, by which a status above 128 is a signal.

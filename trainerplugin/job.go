@@ -30,6 +30,7 @@ func (j Job) Validate() error {
 		{p.NoiseFrom == sweep.Secure || p.NoiseFrom == sweep.Seeded, "noise", p.NoiseFrom, "secure or seeded"},
 		{p.Seed < 1<<53, "seed", p.Seed, "below 2^53"},
 		{j.Threads >= 1, "threads", j.Threads, "at least 1"},
+		{j.Microbatch >= 0, "microbatch", j.Microbatch, "at least 0"},
 	}) {
 		if !c.ok {
 			return fmt.Errorf("%w: %s is %v; it must be %s", ErrRefused, c.name, c.value, c.remedy)

@@ -58,6 +58,9 @@ func (p *Process) explain(err error) error {
 	case c.asked.Load():
 		return fmt.Errorf("trainer process was ended by its host: %w", err)
 	}
+	if c.outOfMemory() {
+		err = fmt.Errorf("%w: %w", ErrOutOfMemory, err)
+	}
 	return fmt.Errorf("trainer process ended: %s: %w", c.epitaph(), err)
 }
 

@@ -36,6 +36,7 @@ var failures = []struct {
 }{
 	{ErrRefused, pb.Failure_REFUSED, codes.FailedPrecondition},
 	{ErrDiverged, pb.Failure_DIVERGED, codes.OutOfRange},
+	{ErrOutOfMemory, pb.Failure_OUT_OF_MEMORY, codes.ResourceExhausted},
 	{ErrProtocol, pb.Failure_PROTOCOL, codes.DataLoss},
 	{errStopRequested, pb.Failure_STOPPED, codes.Aborted},
 }
@@ -100,7 +101,7 @@ func fromStatus(err error) error {
 		}
 	}
 	if len(remote.is) == 0 {
-		remote.is = impliedBy(st.Code())
+		remote.is = impliedBy(st)
 	}
 	switch {
 	case remote.text != "":
@@ -114,8 +115,12 @@ func fromStatus(err error) error {
 
 // impliedBy says what a bare code means; trainers in other languages need not
 // attach details.
-func impliedBy(c codes.Code) []error {
-	switch c {
+func impliedBy(st *status.Status) []error {
+	switch st.Code() {
+	case codes.ResourceExhausted:
+		if !strings.HasPrefix(st.Message(), "grpc:") { // which says so of messages that are too long
+			return []error{ErrOutOfMemory}
+		}
 	case codes.FailedPrecondition, codes.InvalidArgument:
 		return []error{ErrRefused}
 	case codes.OutOfRange:

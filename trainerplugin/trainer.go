@@ -31,7 +31,7 @@ type Trainer interface {
 	// When ctx ends, Train finishes the step it is in, writes a checkpoint,
 	// reports it and returns an error that wraps context.Cause(ctx). If j
 	// cannot run the error wraps [ErrRefused]; if the weights left the finite
-	// numbers it wraps [ErrDiverged].
+	// numbers it wraps [ErrDiverged]; if memory ran out, [ErrOutOfMemory].
 	Train(ctx context.Context, j Job, report func(Event) error) (sweep.Outcome, error)
 }
 
@@ -43,6 +43,10 @@ var (
 	// ErrDiverged marks a trial whose weights or loss are no longer finite.
 	// Trials repeat themselves, so a retry would diverge again.
 	ErrDiverged = errors.New("training diverged")
+
+	// ErrOutOfMemory marks a trial that did not fit into the memory of the machine
+	// or of its device. It is tried once more with half the microbatch.
+	ErrOutOfMemory = errors.New("out of memory")
 
 	// ErrProtocol marks a trainer that broke its promises: steps out of
 	// order, values that cannot be, no outcome, an outcome that its own
@@ -58,6 +62,11 @@ type Job struct {
 	DataDir string   // where data sets are; "" is enough for "glyphs"
 	Dir     string   // the trial's own folder, for checkpoints; mode 0700
 	Threads int      // CPU threads to use; ≥ 1
+	// Microbatch is the most examples to work on at once; 0 leaves it to the
+	// trainer. It is given where an attempt ran out of memory, as half of what
+	// [Estimate] said, and a trainer that cannot go as low comes as near as it can.
+	Microbatch int
+
 	Devices []string // GPUs to use, as CUDA_VISIBLE_DEVICES names them; none means the CPU
 
 	ReportEvery     time.Duration // least time between two Progress events; 0 reports every step

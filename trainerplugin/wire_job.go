@@ -21,6 +21,7 @@ func jobToWire(j Job) *pb.Job {
 		EvaluateEvery:   int64(j.EvaluateEvery),
 		CheckpointEvery: durationpb.New(j.CheckpointEvery),
 		KeepWeights:     j.KeepWeights,
+		Microbatch:      int64(j.Microbatch),
 	}
 }
 
@@ -36,6 +37,7 @@ func jobFromWire(j *pb.Job) Job {
 		EvaluateEvery:   int(j.GetEvaluateEvery()),
 		CheckpointEvery: durationFromWire(j.GetCheckpointEvery()),
 		KeepWeights:     j.GetKeepWeights(),
+		Microbatch:      int(j.GetMicrobatch()),
 	}
 }
 

@@ -1,10 +1,12 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -24,6 +26,7 @@ type ledger struct {
 	state    map[sweep.TrialID]sweep.State
 	attempts map[sweep.TrialID]int
 	failures map[sweep.TrialID]int
+	noMemory map[sweep.TrialID]int
 	busy     map[sweep.TrialID]int // answers "busy" so many times first
 	endings  []sweep.Ending
 	readings []sweep.Reading
@@ -46,7 +49,7 @@ func (l *ledger) heart() error {
 func newLedger(n int) *ledger {
 	l := &ledger{
 		state: map[sweep.TrialID]sweep.State{}, attempts: map[sweep.TrialID]int{},
-		failures: map[sweep.TrialID]int{}, busy: map[sweep.TrialID]int{},
+		failures: map[sweep.TrialID]int{}, noMemory: map[sweep.TrialID]int{}, busy: map[sweep.TrialID]int{},
 	}
 	for i := range n {
 		id := sweep.TrialID(fmt.Sprintf("t%03d", i))
@@ -85,7 +88,9 @@ func (l *ledger) Begin(_ context.Context, _ sweep.SweepID, id sweep.TrialID) (sw
 	}
 	l.attempts[id]++
 	l.state[id] = sweep.Running
-	return sweep.Claim{State: sweep.Running, Attempt: l.attempts[id], Failures: l.failures[id], Params: sweep.Params{Steps: 10}}, nil
+	return sweep.Claim{
+		State: sweep.Running, Attempt: l.attempts[id], Failures: l.failures[id], NoMemory: l.noMemory[id], Params: sweep.Params{Steps: 10},
+	}, nil
 }
 
 func (l *ledger) RunningAttempts(context.Context, sweep.SweepID) (refs []sweep.AttemptRef, _ error) {
@@ -143,7 +148,11 @@ func (l *ledger) EndAttempt(_ context.Context, ref sweep.AttemptRef, e sweep.End
 	defer l.mu.Unlock()
 	l.state[ref.Trial] = e.Next
 	l.endings = append(l.endings, e)
-	if e.Failure != sweep.Lost && e.Failure != sweep.Cancelled {
+	switch e.Failure {
+	case sweep.Lost, sweep.Cancelled:
+	case sweep.NoMemory:
+		l.noMemory[ref.Trial]++
+	default:
 		l.failures[ref.Trial]++
 	}
 	return l.fence(ref)
@@ -195,8 +204,10 @@ func (trainer) Describe(context.Context) (trainerplugin.Description, error) {
 }
 
 func (trainer) Check(context.Context, trainerplugin.Job) (trainerplugin.Estimate, error) {
-	return trainerplugin.Estimate{}, nil
+	return estimated, nil
 }
+
+var estimated = trainerplugin.Estimate{Microbatch: 64}
 
 func (f trainer) Train(ctx context.Context, j trainerplugin.Job, report func(trainerplugin.Event) error) (sweep.Outcome, error) {
 	if err := errors.Join(report(trainerplugin.Started{NoiseID: "n"}), report(trainerplugin.Progress{Step: 3, Loss: 1.5})); err != nil {
@@ -263,6 +274,42 @@ func TestSweepRunsEveryTrialOnce(t *testing.T) {
 	}
 	if l.records != 40 || most > 4 || !slices.Equal(l.finished, []bool{false}) {
 		t.Errorf("%d records, %d at once, finished %v; want 40, at most 4, once and not interrupted", l.records, most, l.finished)
+	}
+}
+
+// A trial that runs out of memory is tried once more with half the microbatch
+// that its trainer would take, without a retry of its own, and with nothing else
+// changed; the second time it has failed.
+func TestOutOfMemory(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		room  int
+		want  []int // microbatches of the attempts
+		state sweep.State
+	}{
+		{"half fits", 40, []int{0, 32}, sweep.Completed}, {"half is too much", 20, []int{0, 32}, sweep.Failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLedger(1)
+			var got []int
+			var params []sweep.Params
+			env := suite(t, l, func(_ context.Context, j trainerplugin.Job) error {
+				got, params = append(got, j.Microbatch), append(params, j.Params)
+				if now := cmp.Or(j.Microbatch, estimated.Microbatch); now > c.room {
+					return fmt.Errorf("%w: no room for %d", trainerplugin.ErrOutOfMemory, now)
+				}
+				return nil
+			})
+			env.ExecuteWorkflow(TrialWorkflow, TrialInput{Sweep: "s-1", Candidate: sweep.Candidate{Trial: "t000"}, ResultsQueue: "r", TrainQueue: "t", Spool: l.spool})
+			if !slices.Equal(got, c.want) || !reflect.DeepEqual(params[0], params[1]) || l.state["t000"] != c.state {
+				t.Errorf("microbatches %v with %+v, then %s; want %v and %s", got, params, l.state["t000"], c.want, c.state)
+			}
+			for _, e := range l.endings {
+				if e.Failure != sweep.NoMemory {
+					t.Errorf("it ended as %q", e.Failure)
+				}
+			}
+		})
 	}
 }
 

@@ -77,6 +77,7 @@ type TrainInput struct {
 	Params   sweep.Params
 	From     []sweep.CheckpointRef // what to go on from, the best choice first
 	Stream   string                // the noise to go on with; "" if fresh noise will do
+	Halve    bool                  // the microbatch that the trainer would take: an earlier attempt ran out of memory
 	Spool    spool.Folder
 	Settings Settings
 }
@@ -216,14 +217,34 @@ func (a *TrainActivities) launch(ctx context.Context, in TrainInput, place *seat
 		return o, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	if _, err := t.Check(ctx, j); err != nil {
+	needs, err := t.Check(ctx, j)
+	if err != nil {
 		return o, err
+	}
+	if in.Halve {
+		j.Microbatch = max(1, needs.Microbatch/2)
+		report = noteHalved(report, j.Microbatch, needs.Microbatch)
 	}
 	if err := place.take(ctx); err != nil {
 		return o, err
 	}
 	defer place.trained()
 	return t.Train(ctx, j, report)
+}
+
+// noteHalved says when the attempt has started that it works on fewer examples at
+// once than it otherwise would.
+func noteHalved(report func(trainerplugin.Event) error, now, before int) func(trainerplugin.Event) error {
+	return func(e trainerplugin.Event) error {
+		if err := report(e); err != nil {
+			return err
+		}
+		s, started := e.(trainerplugin.Started)
+		if !started {
+			return nil
+		}
+		return report(trainerplugin.Note{Step: s.Step, Text: fmt.Sprintf("memory ran out before: at most %d examples at once instead of %d, which changes no bit of the result", now, before)})
+	}
 }
 
 // clearAway removes the attempt's folder with all that the trainer left there.
@@ -271,6 +292,8 @@ func applicationError(ctx context.Context, err error) error {
 		kind = sweep.Refused
 	case errors.Is(err, trainerplugin.ErrDiverged):
 		kind = sweep.Diverged
+	case errors.Is(err, trainerplugin.ErrOutOfMemory):
+		kind = sweep.NoMemory
 	case errors.Is(err, trainerplugin.ErrSilent): // which is a broken promise too
 		kind = sweep.TimedOut
 	case errors.Is(err, trainerplugin.ErrProtocol):

@@ -107,6 +107,10 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 		end.Next = sweep.Stopped
 	case sweep.Refused, sweep.Diverged:
 		end.Next = sweep.Failed
+	case sweep.NoMemory: // its next attempt has half the microbatch, and there is one
+		if claim.NoMemory > 0 {
+			end.Next = sweep.Failed
+		}
 	case sweep.Lost:
 		wait <<= min(t.lost, 3) // a disk that is full stays full for a while
 		if t.lost++; t.lost > maxLost {
@@ -150,6 +154,7 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, c sweep.Cla
 	var done TrainDone
 	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{
 		Ref: ref, Params: c.Params, From: c.Checkpoints, Stream: c.Stream, Spool: t.in.Spool, Settings: t.in.Settings,
+		Halve: c.NoMemory > 0,
 	}).Get(ctx, &done)
 	return done, err
 }

@@ -30,7 +30,7 @@ func openGPU(ctx context.Context, j trainerplugin.Job, o options, part *dataset.
 		precision = xla.Tensor32
 	}
 	x, err := xla.NewExecutor(d, xla.Settings{
-		Params: j.Params, Input: input, Layers: Layers(j.Params), Precision: precision, Microbatch: o.microbatch,
+		Params: j.Params, Input: input, Layers: Layers(j.Params), Precision: precision, Microbatch: o.microbatch, Most: j.Microbatch,
 		Memory: xla.UserMemory(), Threads: j.Threads,
 		Train: part.Train.Pixels(), Held: part.Part(j.Params.EvaluatedOn()).Pixels(),
 	})
@@ -47,6 +47,14 @@ func refuseDevice(err error) error {
 		return fmt.Errorf("device: %w", err)
 	}
 	return refuse("device: %w; option.device: cpu trains on the CPU", err)
+}
+
+// memoryError marks an error by which a device says that it has too little memory.
+func memoryError(err error) error {
+	if e, ok := errors.AsType[*pjrt.Error](err); ok && e.Code == pjrt.ResourceExhausted && !errors.Is(err, trainerplugin.ErrRefused) {
+		return fmt.Errorf("%w: %w", trainerplugin.ErrOutOfMemory, err)
+	}
+	return err
 }
 
 // Close frees what is on the device, and gives it back.

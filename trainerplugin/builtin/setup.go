@@ -18,6 +18,7 @@ import (
 type setup struct {
 	engine   dpsgd.Engine
 	gpu      *gpu // the engine, if it is one
+	threads  int  // as many as the job has, or as its microbatch lets work
 	data     dpsgd.Data
 	estimate trainerplugin.Estimate
 	close    func() error
@@ -51,20 +52,25 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 	input := model.Input{Height: set.Height, Width: set.Width, Channels: set.Channels, Classes: len(set.Classes)}
 	s := setup{data: adapt(part, p)}
 	d, err := model.Describe(p.Model, input, max(1, p.AugMult), j.Threads, Layers(p)...)
+	if s.threads = j.Threads; err == nil && j.Microbatch > 0 && !onGPU {
+		// Each thread works on examples of its own, and their number changes no bit.
+		s.threads = max(1, min(j.Threads, j.Microbatch/d.Microbatch))
+		d, err = model.Describe(p.Model, input, max(1, p.AugMult), s.threads, Layers(p)...)
+	}
 	if err != nil {
 		return setup{}, refuse("model: %w", err)
 	}
 	s.estimate = trainerplugin.Estimate{
-		MemoryBytes:   peakBytes(d.MemoryBytes + dpsgd.MemoryBytes(p, d.Parameters, j.Threads) + dataBytes(set)),
+		MemoryBytes:   peakBytes(d.MemoryBytes + dpsgd.MemoryBytes(p, d.Parameters, s.threads) + dataBytes(set)),
 		Parameters:    d.Parameters,
 		ExampleFLOP:   d.ExampleFLOP,
-		Microbatch:    d.Microbatch,
+		Microbatch:    d.Microbatch * s.threads,
 		DataDigest:    part.Digest,
 		TrainExamples: set.Train.Len(),
 	}
 	if has := memoryLimit("/"); has > 0 && s.estimate.MemoryBytes > has {
 		return setup{}, refuse("memory: the trial needs about %d MB and there are %d MB; take a smaller model, fewer threads than %d, or a larger machine",
-			s.estimate.MemoryBytes>>20, has>>20, j.Threads)
+			s.estimate.MemoryBytes>>20, has>>20, s.threads)
 	}
 	s.close = func() error { return nil }
 	if onGPU {
@@ -75,7 +81,7 @@ func (t *Trainer) setUp(ctx context.Context, j trainerplugin.Job) (setup, error)
 		if s.estimate, err = s.gpu.estimate(s.estimate); err != nil {
 			return setup{}, errors.Join(refuse("model: %w", err), s.close())
 		}
-	} else if s.engine, err = model.New(p.Model, input, j.Threads, Layers(p)...); err != nil {
+	} else if s.engine, err = model.New(p.Model, input, s.threads, Layers(p)...); err != nil {
 		return setup{}, refuse("model: %w", err)
 	}
 	if err := s.load(j, p); err != nil {

@@ -81,9 +81,10 @@ func (t *Trainer) Train(ctx context.Context, j trainerplugin.Job, report func(tr
 		s.data.Program += " on " + s.gpu.device.Platform
 		report = s.gpu.note(report)
 	}
+	j.Threads = s.threads
 	o, err = dpsgd.Train(ctx, j, s.engine, s.data, noteIdle(j.Devices, s.gpu != nil, report))
 	if err != nil {
-		return sweep.Outcome{}, err
+		return sweep.Outcome{}, memoryError(err)
 	}
 	o.Trainer = program
 	return o, nil

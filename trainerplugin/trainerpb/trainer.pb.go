@@ -38,6 +38,7 @@ const (
 	Failure_DIVERGED         Failure_Kind = 2
 	Failure_STOPPED          Failure_Kind = 3
 	Failure_PROTOCOL         Failure_Kind = 4
+	Failure_OUT_OF_MEMORY    Failure_Kind = 5
 )
 
 // Enum value maps for Failure_Kind.
@@ -48,6 +49,7 @@ var (
 		2: "DIVERGED",
 		3: "STOPPED",
 		4: "PROTOCOL",
+		5: "OUT_OF_MEMORY",
 	}
 	Failure_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -55,6 +57,7 @@ var (
 		"DIVERGED":         2,
 		"STOPPED":          3,
 		"PROTOCOL":         4,
+		"OUT_OF_MEMORY":    5,
 	}
 )
 
@@ -484,6 +487,7 @@ type Job struct {
 	EvaluateEvery   int64                  `protobuf:"varint,8,opt,name=evaluate_every,json=evaluateEvery,proto3" json:"evaluate_every,omitempty"`      // steps between evaluations before the last; 0 evaluates after the last step only
 	CheckpointEvery *durationpb.Duration   `protobuf:"bytes,9,opt,name=checkpoint_every,json=checkpointEvery,proto3" json:"checkpoint_every,omitempty"` // least time between two checkpoints; 0 writes none before Stop
 	KeepWeights     bool                   `protobuf:"varint,10,opt,name=keep_weights,json=keepWeights,proto3" json:"keep_weights,omitempty"`           // leave the averaged weights in dir as weights.safetensors, and say so in a Note
+	Microbatch      int64                  `protobuf:"varint,11,opt,name=microbatch,proto3" json:"microbatch,omitempty"`                                // work on at most so many examples at once, since more did not fit into memory; 0 leaves it to the trainer
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -586,6 +590,13 @@ func (x *Job) GetKeepWeights() bool {
 		return x.KeepWeights
 	}
 	return false
+}
+
+func (x *Job) GetMicrobatch() int64 {
+	if x != nil {
+		return x.Microbatch
+	}
+	return 0
 }
 
 // Params is one point of the grid with one seed.
@@ -1797,7 +1808,7 @@ const file_trainer_proto_rawDesc = "" +
 	"dataDigest\x12%\n" +
 	"\x0etrain_examples\x18\x06 \x01(\x03R\rtrainExamples\"7\n" +
 	"\fTrainRequest\x12'\n" +
-	"\x03job\x18\x01 \x01(\v2\x15.sweep.trainer.v1.JobR\x03job\"\xfc\x02\n" +
+	"\x03job\x18\x01 \x01(\v2\x15.sweep.trainer.v1.JobR\x03job\"\x9c\x03\n" +
 	"\x03Job\x12\x14\n" +
 	"\x05trial\x18\x01 \x01(\tR\x05trial\x120\n" +
 	"\x06params\x18\x02 \x01(\v2\x18.sweep.trainer.v1.ParamsR\x06params\x12\x19\n" +
@@ -1809,7 +1820,10 @@ const file_trainer_proto_rawDesc = "" +
 	"\x0eevaluate_every\x18\b \x01(\x03R\revaluateEvery\x12D\n" +
 	"\x10checkpoint_every\x18\t \x01(\v2\x19.google.protobuf.DurationR\x0fcheckpointEvery\x12!\n" +
 	"\fkeep_weights\x18\n" +
-	" \x01(\bR\vkeepWeights\"\xab\x06\n" +
+	" \x01(\bR\vkeepWeights\x12\x1e\n" +
+	"\n" +
+	"microbatch\x18\v \x01(\x03R\n" +
+	"microbatch\"\xab\x06\n" +
 	"\x06Params\x12\x18\n" +
 	"\atrainer\x18\x01 \x01(\tR\atrainer\x12*\n" +
 	"\x04data\x18\x02 \x01(\v2\x16.sweep.trainer.v1.DataR\x04data\x12\x14\n" +
@@ -1923,15 +1937,16 @@ const file_trainer_proto_rawDesc = "" +
 	"\vStopRequest\x12\x14\n" +
 	"\x05trial\x18\x01 \x01(\tR\x05trial\"%\n" +
 	"\tStopReply\x12\x18\n" +
-	"\arunning\x18\x01 \x01(\bR\arunning\"\x93\x01\n" +
+	"\arunning\x18\x01 \x01(\bR\arunning\"\xa6\x01\n" +
 	"\aFailure\x124\n" +
-	"\x05kinds\x18\x01 \x03(\x0e2\x1e.sweep.trainer.v1.Failure.KindR\x05kinds\"R\n" +
+	"\x05kinds\x18\x01 \x03(\x0e2\x1e.sweep.trainer.v1.Failure.KindR\x05kinds\"e\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aREFUSED\x10\x01\x12\f\n" +
 	"\bDIVERGED\x10\x02\x12\v\n" +
 	"\aSTOPPED\x10\x03\x12\f\n" +
-	"\bPROTOCOL\x10\x042\xad\x02\n" +
+	"\bPROTOCOL\x10\x04\x12\x11\n" +
+	"\rOUT_OF_MEMORY\x10\x052\xad\x02\n" +
 	"\aTrainer\x12N\n" +
 	"\bDescribe\x12!.sweep.trainer.v1.DescribeRequest\x1a\x1f.sweep.trainer.v1.DescribeReply\x12E\n" +
 	"\x05Check\x12\x1e.sweep.trainer.v1.CheckRequest\x1a\x1c.sweep.trainer.v1.CheckReply\x12G\n" +

@@ -21,6 +21,10 @@ import (
 // [Fake.StepTime], as Go writes durations ("20ms").
 const StepTimeOption = "step_time"
 
+// FitsOption names the entry that says how many examples at once a trial has
+// memory for: with more it ends on its second step as one that ran out.
+const FitsOption = "fits"
+
 // A Fake is a trainer that trains nothing, quickly, and keeps the whole
 // contract: it reports, checkpoints, resumes and repeats itself. Its accuracy
 // is a smooth function of the parameters with one best learning rate; see
@@ -56,6 +60,11 @@ func (f Fake) Describe(context.Context) (trainerplugin.Description, error) {
 			Doc:     "time that a step takes, as a Go duration",
 			Default: f.StepTime.String(),
 			Choices: []string{"0s", "1ms", "10ms", "100ms", "1s"},
+		}, {
+			Name:    FitsOption,
+			Doc:     "examples at once that there is memory for; 0 is any number",
+			Default: "0",
+			Max:     fakeTrain,
 		}},
 	}, nil
 }
@@ -69,7 +78,7 @@ func (f Fake) Check(_ context.Context, j trainerplugin.Job) (trainerplugin.Estim
 		MemoryBytes:   1 << 20,
 		Parameters:    1000,
 		ExampleFLOP:   6000,
-		Microbatch:    min(j.Params.Batch, 64),
+		Microbatch:    microbatch(j),
 		DataDigest:    dataDigest(j.Params.Data),
 		TrainExamples: fakeTrain,
 	}, nil
@@ -91,6 +100,31 @@ func (f Fake) refuse(j trainerplugin.Job) error {
 	}
 	_, err := f.stepTime(p)
 	return err
+}
+
+// microbatch is how many examples would be worked on at once.
+func microbatch(j trainerplugin.Job) int {
+	n := min(j.Params.Batch, 64)
+	if j.Microbatch > 0 {
+		n = min(n, j.Microbatch)
+	}
+	return n
+}
+
+// fits reports an error if the trial has no memory for its microbatch.
+func fits(j trainerplugin.Job) error {
+	text, given := j.Params.Options[FitsOption]
+	if !given {
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%w: option %s: %q is no number of examples", trainerplugin.ErrRefused, FitsOption, text)
+	}
+	if m := microbatch(j); n > 0 && m > n {
+		return fmt.Errorf("%w: %d examples at once, and there is room for %d", trainerplugin.ErrOutOfMemory, m, n)
+	}
+	return nil
 }
 
 func (f Fake) stepTime(p sweep.Params) (time.Duration, error) {
@@ -120,6 +154,9 @@ func (f Fake) Train(ctx context.Context, j trainerplugin.Job, report func(traine
 	}
 	for r.state.Step < j.Params.Steps {
 		if err := r.step(ctx); err != nil {
+			return sweep.Outcome{}, err
+		}
+		if err := fits(j); err != nil && r.state.Step >= 2 {
 			return sweep.Outcome{}, err
 		}
 	}

@@ -84,6 +84,13 @@ func (s *suite) threads(t *testing.T) {
 	same(t, "the number of threads", with(1).outcome, with(3).outcome)
 }
 
+func (s *suite) microbatches(t *testing.T) {
+	with := func(n int) record {
+		return s.finish(t, s.job(t, func(j *trainerplugin.Job) { j.Threads, j.Microbatch = 2, n }))
+	}
+	same(t, "the microbatch", with(0).outcome, with(1).outcome)
+}
+
 func (s *suite) stops(t *testing.T) {
 	j := s.job(t, nil)
 	r := s.interrupt(t, j)

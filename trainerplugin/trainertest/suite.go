@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(*testing.T) trainerplugin.Trainer, base trainer
 		{"evaluates when asked", (*suite).evaluates},
 		{"repeats itself", (*suite).repeats},
 		{"threads change nothing", (*suite).threads},
+		{"a microbatch changes nothing", (*suite).microbatches},
 		{"stops when cancelled and leaves a checkpoint", (*suite).stops},
 		{"resumes with the same bits", (*suite).resumes},
 		{"passes over a damaged checkpoint", (*suite).passesOver},

@@ -26,6 +26,7 @@ type Executor struct {
 	params sweep.Params
 	config Config // its microbatch is 0 until it is found
 	given  int    // microbatch that was asked for; 0 is to be found
+	most   int    // that it may be; 0 is no limit
 	memory *Memory
 	train  dataset.Pixels
 	held   dataset.Pixels
@@ -52,7 +53,9 @@ type Settings struct {
 
 	// Microbatch is how many examples are differentiated at once; 0 has it
 	// found. What was found is remembered in Memory, if there is one.
+	// Most, if above 0, is the most that it may be, given or found.
 	Microbatch int
+	Most       int
 	Memory     *Memory
 
 	// Taps forms weight gradients of convolutions tap by tap, in less memory. A
@@ -74,7 +77,7 @@ func NewExecutor(d *Device, s Settings) (*Executor, error) {
 		return nil, errors.New("an executor needs examples to train on and others to measure on")
 	}
 	x := &Executor{
-		Engine: engine, device: d, params: s.Params, given: s.Microbatch, memory: s.Memory, train: s.Train, held: s.Held,
+		Engine: engine, device: d, params: s.Params, given: s.Microbatch, most: s.Most, memory: s.Memory, train: s.Train, held: s.Held,
 		config: Config{
 			Model: s.Params.Model, Input: s.Input, Freeze: s.Layers, Images: len(s.Train.Labels), Pixels: U8, Precision: s.Precision,
 			Views: max(1, s.Params.AugMult), Augment: s.Params.Augment, Clipping: s.Params.Clipping,

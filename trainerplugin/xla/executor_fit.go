@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sweep"
+	"sweep/trainerplugin"
 	"sweep/trainerplugin/dpsgd"
 	"sweep/trainerplugin/xla/pjrt"
 )
@@ -43,7 +44,8 @@ func (x *Executor) prepare(s dpsgd.State) (err error) {
 		case !outOfMemory(err):
 			return err
 		case x.given > 1:
-			return refuse("a microbatch of %d does not fit into the device's memory; try %d, or leave it out to have it found: %w", x.given, x.given/2, err)
+			return fmt.Errorf("%w: a microbatch of %d does not fit into the device's memory; try %d, or leave it out to have it found: %w",
+				trainerplugin.ErrOutOfMemory, c.Microbatch, c.Microbatch/2, err)
 		case c.Microbatch == 1:
 			return refuse("not even one example at a time fits into the device's memory; take a smaller model, fewer views than %d, or a larger device: %w", c.Views, err)
 		}
@@ -73,6 +75,9 @@ func (x *Executor) Needs() (microbatch int, bytes int64, err error) {
 	}
 	if microbatch == 0 {
 		microbatch = x.guess()
+	}
+	if x.most > 0 && microbatch > x.most {
+		microbatch = powerBelow(x.most)
 	}
 	c := x.at(microbatch)
 	bytes, err = c.MemoryBytes()

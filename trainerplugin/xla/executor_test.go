@@ -327,7 +327,7 @@ func TestMicrobatchIsRefused(t *testing.T) {
 	d := standIn(t, map[string]any{"devices": int64(1), "oom_at": int64(1), "oom_times": int64(1)})
 	s := newSample(t, nil)
 	_, _, err := s.train(t, s.executor(t, d, nil), 0)
-	if !errors.Is(err, trainerplugin.ErrRefused) || !strings.Contains(err.Error(), "a microbatch of 8 does not fit into the device's memory; try 4") {
+	if !errors.Is(err, trainerplugin.ErrOutOfMemory) || !strings.Contains(err.Error(), "a microbatch of 8 does not fit into the device's memory; try 4") {
 		t.Errorf("error %v", err)
 	}
 }
