@@ -218,7 +218,7 @@ var runKeys = []def{
 	},
 	{
 		name: "retries", kind: integer, unit: "attempts", limits: between(0, 100), fallback: "3",
-		doc: "attempts after the first before a trial counts as failed; each goes on from the last checkpoint. One that ran out of memory is made once more with half the microbatch, and is not counted",
+		doc: "attempts after the first before a trial counts as failed; each goes on from the last checkpoint",
 		set: func(s *Sweep, v any) { s.Run.Retries = v.(int) },
 	},
 	{

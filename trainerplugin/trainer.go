@@ -59,9 +59,9 @@ var (
 type Job struct {
 	Trial   sweep.TrialID
 	Params  sweep.Params
-	DataDir string   // where data sets are; "" is enough for "glyphs"
-	Dir     string   // the trial's own folder, for checkpoints; mode 0700
-	Threads int      // CPU threads to use; ≥ 1
+	DataDir string // where data sets are; "" is enough for "glyphs"
+	Dir     string // the trial's own folder, for checkpoints; mode 0700
+	Threads int    // CPU threads to use; ≥ 1
 	// Microbatch is the most examples to work on at once; 0 leaves it to the
 	// trainer. It is given where an attempt ran out of memory, as half of what
 	// [Estimate] said, and a trainer that cannot go as low comes as near as it can.
