@@ -151,6 +151,10 @@ func (c certificates) clientOptions(address, namespace string) client.Options {
 		panic(fmt.Sprintf("devserver: unchecked certificates: %v", err))
 	}
 	return client.Options{
-		HostPort: address, Namespace: namespace, ConnectionOptions: client.ConnectionOptions{TLS: config},
+		HostPort: address, Namespace: namespace,
+		ConnectionOptions: client.ConnectionOptions{
+			TLS:             config,
+			GrpcCompression: &client.GrpcCompressionNone{}, // gzip saves nothing within a machine, and costs a twentieth of the work
+		},
 	}
 }

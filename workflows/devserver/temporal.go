@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
@@ -32,6 +33,11 @@ const (
 	// namespaces again, and so learns of new search attributes.
 	namespaceRefresh = time.Second
 )
+
+// CachedWorkflows is how many workflows the server keeps in memory, closed ones
+// included, at some 45 kB each. One that was dropped is read again when it goes
+// on. The server's own default of 128,000 is for clusters.
+const CachedWorkflows = 256
 
 // services are the four parts of a Temporal server, in the order of their ports.
 var services = []primitives.ServiceName{
@@ -59,6 +65,9 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, server.Stop)
+	// The server's own workers would ask for a digest of this whole program:
+	// half a second at each start.
+	worker.SetBinaryChecksum(clusterName)
 	return server.Start()
 }
 
@@ -155,6 +164,6 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		// The UI and a sweep's own status queries share this allowance; the
 		// default of 10 a second makes pages fail to load.
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
-		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                 8096, // the default of 128,000 workflows is for clusters
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                 CachedWorkflows,
 	}
 }
