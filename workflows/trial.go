@@ -20,7 +20,7 @@ const maxLost = 100
 // final state. Each attempt is a row of the record. A trial that cannot be
 // completed ends this workflow as failed, with the last attempt's reason.
 func TrialWorkflow(ctx workflow.Context, in TrialInput) error {
-	t := &trialRun{in: in}
+	t := &trialRun{in: in, shown: sweep.Running}
 	t.watch(ctx)
 	for {
 		claim, err := t.begin(ctx)
@@ -51,6 +51,7 @@ type trialRun struct {
 	in       TrialInput
 	lost     int // attempts whose worker was lost
 	accuracy float64
+	shown    sweep.State // by the search attributes
 }
 
 // begin claims the trial's next attempt. It waits while another sweep is at the
@@ -190,11 +191,13 @@ func (t *trialRun) watch(ctx workflow.Context) {
 	})
 }
 
-// show updates the search attributes, where the server knows them.
+// show updates the search attributes, where the server knows them and they are
+// not as they are to be.
 func (t *trialRun) show(ctx workflow.Context, state sweep.State) {
-	if !t.in.Attributes {
+	if !t.in.Attributes || t.shown == state && t.accuracy == 0 {
 		return
 	}
+	t.shown = state
 	updates := []temporal.SearchAttributeUpdate{attrState.ValueSet(string(state))}
 	if t.accuracy > 0 {
 		updates = append(updates, attrAccuracy.ValueSet(t.accuracy))
@@ -211,7 +214,7 @@ func trialAttributes(in TrialInput) temporal.SearchAttributes {
 	}
 	c := in.Candidate
 	set := []temporal.SearchAttributeUpdate{
-		attrSweep.ValueSet(string(in.Sweep)), attrTrial.ValueSet(string(c.Trial)), attrState.ValueSet(string(sweep.Pending)),
+		attrSweep.ValueSet(string(in.Sweep)), attrTrial.ValueSet(string(c.Trial)), attrState.ValueSet(string(sweep.Running)),
 		attrModel.ValueSet(c.Model), attrData.ValueSet(c.Data),
 	}
 	if c.Epsilon > 0 {
