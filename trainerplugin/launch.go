@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,6 +144,9 @@ func (p *Process) config(o LaunchOptions, prog *program) (*plugin.ClientConfig, 
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
 			c := newChild(o, prog, p.scratch, p.log)
 			c.cmd.Env = append(environment(os.Environ(), o), spec.Env...)
+			if !slices.ContainsFunc(o.Env, func(pair string) bool { return strings.HasPrefix(pair, quickStart+"=") }) {
+				c.cmd.Env = append(c.cmd.Env, quickStart+"=off")
+			}
 			c.cmd.Env = append(c.cmd.Env, clientCertVariable+"="+string(certPEM))
 			if err := c.run(prog.file); err != nil {
 				return nil, err
