@@ -6,8 +6,8 @@ build: ## the program, as ./bin/sweep
 test: ## all tests; links the embedded Temporal server, which takes minutes the first time
 	go test ./...
 
-slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to, checkpoints on clouds
-	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestSweepOnClouds' -count=1
+slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to, checkpoints on clouds, the real quickstart
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestSweepOnClouds|TestReadmeSession' -count=1
 
 # The race detector needs its own build of everything that a test links. The
 # embedded server is not built for it: ten minutes, for code that is not ours.
@@ -21,7 +21,7 @@ e2e: build ## one sweep through the built program, killed on the way
 	.ci/e2e bin/sweep
 
 soak: ## 300 random faults over 500 trials, and 1000 trials for leaks: half an hour; SWEEP_SOAK_SEED repeats one
-	SWEEP_FAULTS=300 SWEEP_SOAK_TRIALS=500 SWEEP_LEAK_TRIALS=1000 go test ./cmd/sweep -run 'TestSoak|TestWorkerLeaksNothing' -count=1 -v -timeout 3h
+	SWEEP_SLOW=1 SWEEP_FAULTS=300 SWEEP_SOAK_TRIALS=500 SWEEP_LEAK_TRIALS=1000 go test ./cmd/sweep -run 'TestSoak|TestWorkerLeaksNothing' -count=1 -v -timeout 3h
 
 check: lint test race e2e ## what CI runs
 

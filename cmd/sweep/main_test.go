@@ -15,9 +15,12 @@ import (
 	"sweep/trainerplugin/trainertest"
 )
 
-// lostAfterVariable shortens, for the sweeps that a process starts, how long a
-// worker may be silent.
-const lostAfterVariable = "SWEEP_TEST_LOST_AFTER"
+// These shorten, for the sweeps that a process starts, how long a worker may be
+// silent, and how long a background server waits for the next sweep.
+const (
+	lostAfterVariable = "SWEEP_TEST_LOST_AFTER"
+	idleForVariable   = "SWEEP_TEST_IDLE_FOR"
+)
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == shimVerb { // of a trainer that this very process has launched
@@ -25,10 +28,12 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(m, map[string]func(){
 		"sweep": func() {
-			if text, ok := os.LookupEnv(lostAfterVariable); ok {
-				var err error
-				if lostAfter, err = time.ParseDuration(text); err != nil {
-					panic(err)
+			for name, limit := range map[string]*time.Duration{lostAfterVariable: &lostAfter, idleForVariable: &idleFor} {
+				if text, ok := os.LookupEnv(name); ok {
+					var err error
+					if *limit, err = time.ParseDuration(text); err != nil {
+						panic(err)
+					}
 				}
 			}
 			main()
@@ -76,6 +81,7 @@ func TestScripts(t *testing.T) {
 				e.Setenv(name, "")
 			}
 			e.Setenv("SWEEP_DATA_DIR", e.WorkDir+"/data")
+			e.Setenv(idleForVariable, "3s")
 			return nil
 		},
 	})

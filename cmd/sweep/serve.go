@@ -23,7 +23,8 @@ import (
 )
 
 // idleFor is how long a background server without sweeps waits for the next.
-const idleFor = 10 * time.Second
+// Tests have less time.
+var idleFor = 10 * time.Second
 
 var serverCommand = &cli.Command{
 	Name: "server", Usage: "run the embedded Temporal server, its UI and a worker until interrupted",
