@@ -30,6 +30,7 @@ func (a *array) at(y, x int) int {
 type tape64 struct {
 	weights, grads []float64 // not yet used ones
 	back           []func()  // in the order of the forward pass
+	pieces         *pieces   // what decides the sides of ReLUs, if not their inputs
 }
 
 // next takes the next n weights and their gradients.
@@ -181,6 +182,9 @@ func (t *tape64) tanh(x *array) *array {
 }
 
 func (t *tape64) relu(x *array) *array {
+	if t.pieces != nil {
+		return t.pieces.relu(t, x)
+	}
 	return t.each(x, func(v float64) float64 { return max(v, 0) }, func(x, _ float64) float64 {
 		if x > 0 {
 			return 1
