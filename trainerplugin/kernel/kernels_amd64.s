@@ -2925,6 +2925,201 @@ endFm:
 	VZEROUPPER
 	RET
 
+// func shiftedSumsAVX2(s *[16]float64, q *[16]float64, x []float32, shift *[16]float32)
+// Requires: AVX, FMA3
+TEXT ·shiftedSumsAVX2(SB), NOSPLIT, $0-48
+	MOVQ      s+0(FP), AX
+	VMOVUPD   (AX), Y0
+	VMOVUPD   32(AX), Y1
+	VMOVUPD   64(AX), Y2
+	VMOVUPD   96(AX), Y3
+	MOVQ      q+8(FP), CX
+	VMOVUPD   (CX), Y4
+	VMOVUPD   32(CX), Y5
+	VMOVUPD   64(CX), Y6
+	VMOVUPD   96(CX), Y7
+	MOVQ      x_base+16(FP), DX
+	MOVQ      shift+40(FP), BX
+	VCVTPS2PD (BX), Y8
+	VCVTPS2PD 16(BX), Y9
+	VCVTPS2PD 32(BX), Y10
+	VCVTPS2PD 48(BX), Y11
+	MOVQ      x_len+24(FP), BX
+	SHRQ      $0x04, BX
+	TESTQ     BX, BX
+	JZ        endFo
+
+againFn:
+	VCVTPS2PD   (DX), Y12
+	VSUBPD      Y8, Y12, Y12
+	VADDPD      Y12, Y0, Y0
+	VFMADD231PD Y12, Y12, Y4
+	VCVTPS2PD   16(DX), Y12
+	VSUBPD      Y9, Y12, Y12
+	VADDPD      Y12, Y1, Y1
+	VFMADD231PD Y12, Y12, Y5
+	VCVTPS2PD   32(DX), Y12
+	VSUBPD      Y10, Y12, Y12
+	VADDPD      Y12, Y2, Y2
+	VFMADD231PD Y12, Y12, Y6
+	VCVTPS2PD   48(DX), Y12
+	VSUBPD      Y11, Y12, Y12
+	VADDPD      Y12, Y3, Y3
+	VFMADD231PD Y12, Y12, Y7
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNZ         againFn
+
+endFo:
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	VMOVUPD Y2, 64(AX)
+	VMOVUPD Y3, 96(AX)
+	VMOVUPD Y4, (CX)
+	VMOVUPD Y5, 32(CX)
+	VMOVUPD Y6, 64(CX)
+	VMOVUPD Y7, 96(CX)
+	VZEROUPPER
+	RET
+
+// func standardiseAVX2(unit []float32, y []float32, x []float32, mean *[16]float64, invStd *[16]float64, gain *[16]float64)
+// Requires: AVX
+TEXT ·standardiseAVX2(SB), NOSPLIT, $0-96
+	MOVQ    unit_base+0(FP), AX
+	MOVQ    y_base+24(FP), CX
+	MOVQ    x_base+48(FP), DX
+	MOVQ    mean+72(FP), BX
+	VMOVUPD (BX), Y0
+	VMOVUPD 32(BX), Y1
+	VMOVUPD 64(BX), Y2
+	VMOVUPD 96(BX), Y3
+	MOVQ    invStd+80(FP), BX
+	VMOVUPD (BX), Y4
+	VMOVUPD 32(BX), Y5
+	VMOVUPD 64(BX), Y6
+	VMOVUPD 96(BX), Y7
+	MOVQ    gain+88(FP), BX
+	MOVQ    x_len+56(FP), SI
+	SHRQ    $0x04, SI
+	TESTQ   SI, SI
+	JZ      endFq
+
+againFp:
+	VCVTPS2PD  (DX), Y8
+	VSUBPD     Y0, Y8, Y8
+	VMULPD     Y4, Y8, Y8
+	VCVTPD2PSY Y8, X9
+	VMOVUPS    X9, (AX)
+	VMULPD     (BX), Y8, Y8
+	VCVTPD2PSY Y8, X8
+	VMOVUPS    X8, (CX)
+	VCVTPS2PD  16(DX), Y8
+	VSUBPD     Y1, Y8, Y8
+	VMULPD     Y5, Y8, Y8
+	VCVTPD2PSY Y8, X9
+	VMOVUPS    X9, 16(AX)
+	VMULPD     32(BX), Y8, Y8
+	VCVTPD2PSY Y8, X8
+	VMOVUPS    X8, 16(CX)
+	VCVTPS2PD  32(DX), Y8
+	VSUBPD     Y2, Y8, Y8
+	VMULPD     Y6, Y8, Y8
+	VCVTPD2PSY Y8, X9
+	VMOVUPS    X9, 32(AX)
+	VMULPD     64(BX), Y8, Y8
+	VCVTPD2PSY Y8, X8
+	VMOVUPS    X8, 32(CX)
+	VCVTPS2PD  48(DX), Y8
+	VSUBPD     Y3, Y8, Y8
+	VMULPD     Y7, Y8, Y8
+	VCVTPD2PSY Y8, X9
+	VMOVUPS    X9, 48(AX)
+	VMULPD     96(BX), Y8, Y8
+	VCVTPD2PSY Y8, X8
+	VMOVUPS    X8, 48(CX)
+	ADDQ       $0x40, AX
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, DX
+	DECQ       SI
+	JNZ        againFp
+
+endFq:
+	VZEROUPPER
+	RET
+
+// func standardiseGradAVX2(dw []float32, g []float32, unit []float32, mean *[16]float64, along *[16]float64, scale *[16]float64)
+// Requires: AVX
+TEXT ·standardiseGradAVX2(SB), NOSPLIT, $0-96
+	MOVQ    dw_base+0(FP), AX
+	MOVQ    g_base+24(FP), CX
+	MOVQ    unit_base+48(FP), DX
+	MOVQ    mean+72(FP), BX
+	VMOVUPD (BX), Y0
+	VMOVUPD 32(BX), Y1
+	VMOVUPD 64(BX), Y2
+	VMOVUPD 96(BX), Y3
+	MOVQ    along+80(FP), BX
+	VMOVUPD (BX), Y4
+	VMOVUPD 32(BX), Y5
+	VMOVUPD 64(BX), Y6
+	VMOVUPD 96(BX), Y7
+	MOVQ    scale+88(FP), BX
+	VMOVUPD (BX), Y8
+	VMOVUPD 32(BX), Y9
+	VMOVUPD 64(BX), Y10
+	VMOVUPD 96(BX), Y11
+	MOVQ    dw_len+8(FP), BX
+	SHRQ    $0x04, BX
+	TESTQ   BX, BX
+	JZ      endFs
+
+againFr:
+	VCVTPS2PD  (CX), Y12
+	VCVTPS2PD  (DX), Y13
+	VSUBPD     Y0, Y12, Y12
+	VMULPD     Y4, Y13, Y13
+	VSUBPD     Y13, Y12, Y12
+	VMULPD     Y8, Y12, Y12
+	VCVTPD2PSY Y12, X12
+	VADDPS     (AX), X12, X12
+	VMOVUPS    X12, (AX)
+	VCVTPS2PD  16(CX), Y12
+	VCVTPS2PD  16(DX), Y13
+	VSUBPD     Y1, Y12, Y12
+	VMULPD     Y5, Y13, Y13
+	VSUBPD     Y13, Y12, Y12
+	VMULPD     Y9, Y12, Y12
+	VCVTPD2PSY Y12, X12
+	VADDPS     16(AX), X12, X12
+	VMOVUPS    X12, 16(AX)
+	VCVTPS2PD  32(CX), Y12
+	VCVTPS2PD  32(DX), Y13
+	VSUBPD     Y2, Y12, Y12
+	VMULPD     Y6, Y13, Y13
+	VSUBPD     Y13, Y12, Y12
+	VMULPD     Y10, Y12, Y12
+	VCVTPD2PSY Y12, X12
+	VADDPS     32(AX), X12, X12
+	VMOVUPS    X12, 32(AX)
+	VCVTPS2PD  48(CX), Y12
+	VCVTPS2PD  48(DX), Y13
+	VSUBPD     Y3, Y12, Y12
+	VMULPD     Y7, Y13, Y13
+	VSUBPD     Y13, Y12, Y12
+	VMULPD     Y11, Y12, Y12
+	VCVTPD2PSY Y12, X12
+	VADDPS     48(AX), X12, X12
+	VMOVUPS    X12, 48(AX)
+	ADDQ       $0x40, AX
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, DX
+	DECQ       BX
+	JNZ        againFr
+
+endFs:
+	VZEROUPPER
+	RET
+
 // func winogradInputAVX2(v []float32, plane int, step int, x []float32, row int, tiles int)
 // Requires: AVX
 TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-80
@@ -2943,9 +3138,9 @@ TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-80
 	LEAQ  (R10)(R10*2), R11
 	MOVQ  tiles+72(FP), R12
 	TESTQ R12, R12
-	JZ    endFo
+	JZ    endFu
 
-againFn:
+againFt:
 	VMOVUPS (R9), Y0
 	VSUBPS  (R9)(R10*2), Y0, Y0
 	VMOVUPS 64(R9), Y1
@@ -3080,9 +3275,9 @@ againFn:
 	ADDQ    R8, SI
 	ADDQ    R8, DI
 	DECQ    R12
-	JNZ     againFn
+	JNZ     againFt
 
-endFo:
+endFu:
 	VZEROUPPER
 	RET
 
@@ -3101,9 +3296,9 @@ TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-72
 	SHLQ  $0x02, R9
 	MOVQ  tiles+64(FP), R10
 	TESTQ R10, R10
-	JZ    endFq
+	JZ    endFw
 
-againFp:
+againFv:
 	VMOVUPS (BX), Y4
 	VMOVUPS (SI), Y1
 	VADDPS  Y1, Y4, Y0
@@ -3182,9 +3377,9 @@ againFp:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againFp
+	JNZ     againFv
 
-endFq:
+endFw:
 	VZEROUPPER
 	RET
 
@@ -3204,9 +3399,9 @@ TEXT ·winogradOutputGradAVX2(SB), NOSPLIT, $0-72
 	VXORPS Y0, Y0, Y0
 	MOVQ   tiles+64(FP), R10
 	TESTQ  R10, R10
-	JZ     endFs
+	JZ     endFy
 
-againFr:
+againFx:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R8)(R9*1), Y4
 	VADDPS  Y4, Y1, Y2
@@ -3289,9 +3484,9 @@ againFr:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againFr
+	JNZ     againFx
 
-endFs:
+endFy:
 	VZEROUPPER
 	RET
 
@@ -3324,9 +3519,9 @@ TEXT ·winogradFilterAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+48(FP), R12
 	TESTQ   R12, R12
-	JZ      endFu
+	JZ      endGa
 
-againFt:
+againFz:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R11), Y2
 	VMOVUPS (R10), Y3
@@ -3455,9 +3650,9 @@ againFt:
 	ADDQ    $0x40, R11
 	ADDQ    $0x40, R10
 	DECQ    R12
-	JNZ     againFt
+	JNZ     againFz
 
-endFu:
+endGa:
 	VZEROUPPER
 	RET
 
@@ -3480,9 +3675,9 @@ TEXT ·winogradFilterGradAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endFw
+	JZ      endGc
 
-againFv:
+againGb:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3611,9 +3806,9 @@ againFv:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againFv
+	JNZ         againGb
 
-endFw:
+endGc:
 	VZEROUPPER
 	RET
 
@@ -3636,9 +3831,9 @@ TEXT ·winogradFilterGradAddAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endFy
+	JZ      endGe
 
-againFx:
+againGd:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3785,8 +3980,8 @@ againFx:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againFx
+	JNZ         againGd
 
-endFy:
+endGe:
 	VZEROUPPER
 	RET

@@ -34,6 +34,10 @@ type path struct {
 	filterSums     func(s, q, d *Vector, g, w []float32)
 	laneScale      func(y, x []float32, a *Vector)
 
+	shiftedSums     func(s, q *Wide, x []float32, shift *Vector)
+	standardise     func(unit, y, x []float32, mean, invStd, gain *Wide)
+	standardiseGrad func(dw, g, unit []float32, mean, along, scale *Wide)
+
 	winogradInput      func(v []float32, plane, step int, x []float32, row, tiles int)
 	winogradOutput     func(y []float32, row int, m []float32, plane, tiles int)
 	winogradOutputGrad func(w []float32, plane int, dy []float32, row, tiles int)
@@ -60,6 +64,10 @@ var plain = path{
 	reluAffineGrad: reluAffineGradGo,
 	filterSums:     filterSumsGo,
 	laneScale:      laneScaleGo,
+
+	shiftedSums:     shiftedSumsGo,
+	standardise:     standardiseGo,
+	standardiseGrad: standardiseGradGo,
 
 	winogradInput:      winogradInputGo,
 	winogradOutput:     winogradOutputGo,

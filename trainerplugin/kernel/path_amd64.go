@@ -29,6 +29,10 @@ func assembled() []path {
 		filterSums:     filterSumsAVX2,
 		laneScale:      laneScaleAVX2,
 
+		shiftedSums:     shiftedSumsAVX2,
+		standardise:     standardiseAVX2,
+		standardiseGrad: standardiseGradAVX2,
+
 		winogradInput:      winogradInputAVX2,
 		winogradOutput:     winogradOutputAVX2,
 		winogradOutputGrad: winogradOutputGradAVX2,

@@ -184,6 +184,21 @@ func reluDotsAVX2(s *[16]float32, d *[16]float32, g []float32, x []float32)
 //go:noescape
 func reluAffineGradAVX2(dx []float32, g []float32, x []float32, a *[16]float32, b *[16]float32, c *[16]float32)
 
+// Adds the sums of x - shift and of its squares.
+//
+//go:noescape
+func shiftedSumsAVX2(s *[16]float64, q *[16]float64, x []float32, shift *[16]float32)
+
+// unit = (x - mean)·invStd, y = gain·unit.
+//
+//go:noescape
+func standardiseAVX2(unit []float32, y []float32, x []float32, mean *[16]float64, invStd *[16]float64, gain *[16]float64)
+
+// dw += scale·(g - mean - unit·along).
+//
+//go:noescape
+func standardiseGradAVX2(dw []float32, g []float32, unit []float32, mean *[16]float64, along *[16]float64, scale *[16]float64)
+
 // Bᵀ·x·B of a row of tiles.
 //
 //go:noescape

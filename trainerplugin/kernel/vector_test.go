@@ -91,6 +91,22 @@ func TestPathsAgree(t *testing.T) {
 	t.Run("filterSums", func(t *testing.T) {
 		each(t, 3, sums(func(p *path, a, b, c *Vector, x [][]float32) { p.filterSums(a, b, c, x[0], x[1]) }))
 	})
+	wide := [3]Wide{{1, 0.5, 12: -2}, {3: 1.5, 15: 0.25}, {0.75, 8: 2}}
+	t.Run("shiftedSums", func(t *testing.T) {
+		each(t, 2, func(p *path, x [][]float32) {
+			s, q := wide[0], wide[1]
+			p.shiftedSums(&s, &q, x[0], &Vector{0.5, 2: -1, 14: 0.25})
+			for l := range min(Lanes, len(x[0])) {
+				x[0][l], x[1][l] = float32(s[l]), float32(q[l])
+			}
+		})
+	})
+	t.Run("standardise", func(t *testing.T) {
+		each(t, 3, func(p *path, x [][]float32) { p.standardise(x[0], x[1], x[2], &wide[0], &wide[1], &wide[2]) })
+	})
+	t.Run("standardiseGrad", func(t *testing.T) {
+		each(t, 3, func(p *path, x [][]float32) { p.standardiseGrad(x[0], x[1], x[2], &wide[0], &wide[1], &wide[2]) })
+	})
 	a, b, c := Vector{1, 2, 3, 4}, Vector{5: -1, 11: 3}, Vector{2: 1, 15: 8}
 	t.Run("reluAffine", func(t *testing.T) { each(t, 2, func(p *path, x [][]float32) { p.reluAffine(x[0], x[1], &a, &b) }) })
 	t.Run("laneScale", func(t *testing.T) { each(t, 2, func(p *path, x [][]float32) { p.laneScale(x[0], x[1], &a) }) })

@@ -149,7 +149,8 @@ func (e *Engine) pack(weights []float32) error {
 }
 
 // eachParam calls do once for each parameter, with where it begins in the flat
-// vector and in a packed sum, from several goroutines at once.
+// vector and in a packed sum, from several goroutines at once. The last ones,
+// which are the largest as a rule, come first.
 func (e *Engine) eachParam(do func(i int, p *op.Param, flat, packed int)) {
 	flat, packed := make([]int, len(e.params)), make([]int, len(e.params))
 	for i, p := range e.params[:len(e.params)-1] {
@@ -160,7 +161,8 @@ func (e *Engine) eachParam(do func(i int, p *op.Param, flat, packed int)) {
 	for range min(e.threads, len(e.params)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(e.params); i = int(next.Add(1)) - 1 {
-				do(i, e.params[i], flat[i], packed[i])
+				p := len(e.params) - 1 - i
+				do(p, e.params[p], flat[p], packed[p])
 			}
 		})
 	}

@@ -80,19 +80,21 @@ func (f *filters) prepare(v *Value) {
 	}
 }
 
-// put writes a stretch of v.
-func (f *filters) put(v *Value, s stretch, w []float32) {
-	copy(v.mem[s.packed:][:s.n], w)
-	if f.turn {
-		for l, x := range w {
-			v.turned[s.turned+l*kernel.Lanes] = x
-		}
+// turnOver copies a stretch of v to where the turned weights have it.
+func (f *filters) turnOver(v *Value, s stretch) {
+	for l, x := range v.mem[s.packed:][:s.n] {
+		v.turned[s.turned+l*kernel.Lanes] = x
 	}
 }
 
 func (f *filters) pack(v *Value, flat []float32) {
 	f.prepare(v)
-	f.each(func(s stretch) { f.put(v, s, flat[s.flat:][:s.n]) })
+	f.each(func(s stretch) {
+		copy(v.mem[s.packed:][:s.n], flat[s.flat:])
+		if f.turn {
+			f.turnOver(v, s)
+		}
+	})
 	f.transform(v)
 }
 

@@ -28,9 +28,9 @@ type standardised struct {
 
 // standardisation is one filter's part in it.
 type standardisation struct {
-	mean, invStd float64 // invStd is 1/√max(n·var, 1e-4)
-	gain         float64
-	floored      bool // the floor is in force, so invStd is constant
+	invStd  float64 // 1/√max(n·var, 1e-4)
+	gain    float64
+	floored bool // the floor is in force, so invStd is constant
 }
 
 // ConvStandardised is Conv with weight standardisation. It has one more
@@ -57,45 +57,53 @@ func (s *standardised) held() int { return s.filters.held() + s.packed() }
 
 func (s *standardised) pack(v *Value, flat []float32) {
 	w, gain := flat[:s.fan()*s.out], flat[s.fan()*s.out:]
-	s.measure(w, gain)
 	if s.unit == nil {
 		s.unit = kernel.Alloc(s.packed())
+		s.rows = make([]standardisation, s.out)
 	}
 	s.prepare(v)
-	var scaled kernel.Vector
-	s.each(func(t stretch) {
-		unit := s.unit[t.packed:][:t.n]
-		for l, x := range w[t.flat:][:t.n] {
-			r := &s.rows[t.out+l]
-			u := (float64(x) - r.mean) * r.invStd
-			unit[l], scaled[l] = float32(u), float32(u*r.gain)
-		}
-		s.put(v, t, scaled[:t.n])
-	})
+	s.each(func(t stretch) { copy(s.unit[t.packed:][:t.n], w[t.flat:]) })
+	for o := range s.outBlocks() {
+		s.standardise(v, o, gain[o*kernel.Lanes:])
+	}
+	if s.turn {
+		s.each(func(t stretch) { s.turnOver(v, t) })
+	}
 	s.transform(v)
 }
 
-// measure takes each filter's mean and variance, in two passes.
-func (s *standardised) measure(w, gain []float32) {
+// standardise takes a block of filters from unit and writes it there and in v.
+func (s *standardised) standardise(v *Value, o int, gain []float32) {
+	var sums, squares, mean, invStd, gains kernel.Wide
+	shift := kernel.Vector(s.unit[s.at(o, 0, 0):])
+	s.eachSpan(o, func(at, n int) { kernel.ShiftedSums(&sums, &squares, s.unit[at:at+n], &shift) })
 	n := float64(s.fan())
-	s.rows = make([]standardisation, s.out)
-	squares := make([]float64, s.out)
-	for i := 0; i < len(w); i += s.out {
-		for o, x := range w[i:][:s.out] {
-			s.rows[o].mean += float64(x) / n
-		}
+	for l := range min(kernel.Lanes, s.out-o*kernel.Lanes) {
+		square := max(0, squares[l]-sums[l]*sums[l]/n) // n·var
+		mean[l] = float64(shift[l]) + sums[l]/n
+		invStd[l] = 1 / math.Sqrt(max(square, varianceFloor))
+		gains[l] = float64(gain[l])
+		s.rows[o*kernel.Lanes+l] = standardisation{invStd[l], gains[l], !(square > varianceFloor)}
 	}
-	for i := 0; i < len(w); i += s.out {
-		for o, x := range w[i:][:s.out] {
-			d := float64(x) - s.rows[o].mean
-			squares[o] += d * d // n·var in the end
-		}
+	s.eachSpan(o, func(at, n int) {
+		kernel.Standardise(s.unit[at:at+n], v.mem[at:at+n], s.unit[at:at+n], &mean, &invStd, &gains)
+	})
+}
+
+// eachSpan calls do for the stretches of packed weights that block o of the
+// filters has, without the channels beyond the last.
+func (s *standardised) eachSpan(o int, do func(at, n int)) {
+	if s.in%s.lanes == 0 {
+		do(s.at(o, 0, 0), s.at(o+1, 0, 0)-s.at(o, 0, 0))
+		return
 	}
-	for o := range s.rows {
-		r := &s.rows[o]
-		r.floored = !(squares[o] > varianceFloor)
-		r.invStd = 1 / math.Sqrt(max(squares[o], varianceFloor))
-		r.gain = float64(gain[o])
+	for i := range s.inBlocks() {
+		n := min(s.lanes, s.in-i*s.lanes) * kernel.Lanes
+		for y := range s.height {
+			for x := range s.width {
+				do(s.at(o, i, y)+x*s.lanes*kernel.Lanes, n)
+			}
+		}
 	}
 }
 
@@ -194,15 +202,25 @@ func (s *standardised) residual(g []float32, o int, f filterSums) float64 {
 // without the last term where the variance floor is in force.
 func (s *standardised) unpack(_ *Value, g, flat []float32) {
 	w, gain := flat[:s.fan()*s.out], flat[s.fan()*s.out:]
-	var rows []jacobian
+	mean, along, scale := make([]kernel.Wide, s.outBlocks()), make([]kernel.Wide, s.outBlocks()), make([]kernel.Wide, s.outBlocks())
 	for o, f := range s.sums(g) {
-		rows = append(rows, s.jacobian(o, f))
+		j, k, l := s.jacobian(o, f), o/kernel.Lanes, o%kernel.Lanes
+		mean[k][l], along[k][l], scale[k][l] = j.mean, j.along, s.rows[o].gain*s.rows[o].invStd
 		gain[o] += float32(f.unit)
 	}
 	s.each(func(t stretch) {
+		k, p := t.out/kernel.Lanes, t.packed
+		add := func(to []float32) {
+			kernel.StandardiseGrad(to, g[p:p+kernel.Lanes], s.unit[p:p+kernel.Lanes], &mean[k], &along[k], &scale[k])
+		}
+		if t.n == kernel.Lanes {
+			add(w[t.flat:][:t.n])
+			return
+		}
+		var part kernel.Vector
+		add(part[:])
 		for l := range t.n {
-			r, p := &s.rows[t.out+l], t.packed+l
-			w[t.flat+l] += float32(r.gain * r.invStd * rows[t.out+l].at(g[p], s.unit[p]))
+			w[t.flat+l] += part[l]
 		}
 	})
 }

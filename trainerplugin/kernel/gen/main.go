@@ -25,6 +25,7 @@ func main() {
 	pooling()
 	normalisation()
 	normalisationGrad()
+	standardisation()
 	winograd()
 	Generate()
 }
