@@ -82,7 +82,7 @@ func (f *Frontier) doubts(s survey) []string {
 	say(s.unpriced > 0, "no epsilon is recorded for %s", plural(s.unpriced, "trial"))
 	say(s.gone > 0, "results of %s are included that the newest version of the sweep's file does not ask for", plural(s.gone, "trial"))
 	c := f.Counts
-	left := c.Pending + c.Running + c.Stopped
+	left := c.Left()
 	say(left > 0, "%d of %d trials are not finished: the frontier may still change", left, c.Trials)
 	say(c.Failed > 0, "%d of %d trials failed and are left out", c.Failed, c.Trials)
 	return all

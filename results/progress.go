@@ -20,13 +20,25 @@ type Progress struct {
 	SecondsPerTrial float64 `json:"seconds_per_trial"`
 }
 
+// Left is about how long the rest of the sweep takes at the rate of its last
+// trials, 0 if there is nothing to go by. What trials waited for their turn is in
+// that rate, so those that wait now count among the ones at a time.
+func (p Progress) Left() time.Duration {
+	n := p.Pending + p.Counts.Waiting + p.Counts.Running
+	if p.SecondsPerTrial == 0 || n == 0 {
+		return 0
+	}
+	return time.Duration(p.SecondsPerTrial * float64(n) / float64(max(1, len(p.Running))) * float64(time.Second))
+}
+
 // A RunningTrial is a trial that an attempt is at.
 type RunningTrial struct {
 	ID       sweep.TrialID `json:"id"`
 	Label    string        `json:"label"`
 	Attempt  int           `json:"attempt"`
-	Sweep    sweep.SweepID `json:"sweep"`  // on whose behalf; another sweep's attempt serves this one too
-	Worker   string        `json:"worker"` // "" until it has reported
+	Sweep    sweep.SweepID `json:"sweep"`   // on whose behalf; another sweep's attempt serves this one too
+	Worker   string        `json:"worker"`  // "" until it has reported
+	Waiting  bool          `json:"waiting"` // it has been claimed and has not begun
 	Started  time.Time     `json:"started"`
 	Step     int           `json:"step"`               // of the last report
 	Steps    int           `json:"steps"`              // that it will make
@@ -37,7 +49,8 @@ type RunningTrial struct {
 // averaged is how many completed trials the mean duration is taken over.
 const averaged = 100
 
-// Progress counts the sweep's trials and lists the running ones in the order of the grid.
+// Progress counts the sweep's trials and lists those that an attempt is at: first those that
+// train, in the order of the grid, then those that wait.
 func (r *Reader) Progress(ctx context.Context, id sweep.SweepID) (Progress, error) {
 	p, err := r.progress(ctx, id)
 	if err != nil {
@@ -75,14 +88,14 @@ func (r *Reader) progress(ctx context.Context, id sweep.SweepID) (p Progress, er
 }
 
 const selectRunning = `
-	SELECT t.id, st.label, a.number, s.id, a.worker, a.started, a.last_step, t.steps, coalesce(st.target_epsilon, 0)
+	SELECT t.id, st.label, a.number, s.id, a.worker, a.from_step IS NULL, a.started, a.last_step, t.steps, coalesce(st.target_epsilon, 0)
 	FROM sweep_trials st JOIN trials t ON t.key = st.trial JOIN attempts a ON a.trial = t.key AND a.number = t.attempt
 	JOIN sweeps s ON s.key = a.sweep
-	WHERE st.sweep = ? AND st.gone = 0 AND st.state = 'running' ORDER BY st.position`
+	WHERE st.sweep = ? AND st.gone = 0 AND st.state = 'running' ORDER BY a.from_step IS NULL, st.position`
 
 func scanRunning(rows *sql.Rows) (t RunningTrial, err error) {
 	var started string
-	err = rows.Scan(&t.ID, &t.Label, &t.Attempt, &t.Sweep, &t.Worker, &started, &t.Step, &t.Steps, &t.Epsilon)
+	err = rows.Scan(&t.ID, &t.Label, &t.Attempt, &t.Sweep, &t.Worker, &t.Waiting, &started, &t.Step, &t.Steps, &t.Epsilon)
 	t.Started = parseTime(started)
 	return t, err
 }

@@ -84,7 +84,7 @@ func (s *Store) FinishSweep(ctx context.Context, id sweep.SweepID, interrupted b
 
 // verdict is the state of a sweep with such trials when nothing runs any more.
 func (c Counts) verdict(interrupted bool) (SweepState, string) {
-	switch left := c.Pending + c.Running + c.Stopped; {
+	switch left := c.Left(); {
 	case left > 0 && interrupted:
 		return Stopped, ""
 	case left > 0:
@@ -100,7 +100,8 @@ func (c Counts) verdict(interrupted bool) (SweepState, string) {
 type Counts struct {
 	Trials    int `json:"trials"`
 	Pending   int `json:"pending"`
-	Running   int `json:"running"`
+	Waiting   int `json:"waiting"` // claimed by an attempt that has not begun: its trainer starts, or waits for its turn
+	Running   int `json:"running"` // that train
 	Completed int `json:"completed"`
 	Failed    int `json:"failed"`
 	Stopped   int `json:"stopped"`
@@ -135,8 +136,18 @@ func count(ctx context.Context, q queryer, sweepKey int64) (c Counts, err error)
 			c.Stopped = g.n
 		}
 	}
+	if err != nil || c.Running == 0 {
+		return c, err
+	}
+	err = q.QueryRowContext(ctx, `
+		SELECT count(*) FROM sweep_trials st JOIN trials t ON t.key = st.trial JOIN attempts a ON a.trial = t.key AND a.number = t.attempt
+		WHERE st.sweep = ? AND st.gone = 0 AND st.state = 'running' AND a.from_step IS NULL`, sweepKey).Scan(&c.Waiting)
+	c.Running -= c.Waiting
 	return c, err
 }
+
+// Left is how many trials have no final state.
+func (c Counts) Left() int { return c.Pending + c.Waiting + c.Running + c.Stopped }
 
 // Retry makes the sweep's failed trials pending again and forgives them their
 // failures so far. It returns how many there were.

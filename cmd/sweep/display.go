@@ -58,10 +58,10 @@ func (d *display) update(ctx context.Context) error {
 		return err
 	}
 	if width := d.width(); width > 0 {
-		d.draw(block(p, etaOf(p), width), width)
+		d.draw(block(p, p.Left(), width), width)
 		return nil
 	}
-	if line := summary(p, etaOf(p)); time.Since(d.last) > 10*time.Second && line != d.previous {
+	if line := summary(p, p.Left()); time.Since(d.last) > 10*time.Second && line != d.previous {
 		d.say(line)
 		d.last, d.previous = time.Now(), line
 	}
@@ -102,7 +102,10 @@ func ended(t results.Trial, label string) string {
 
 // summary is the sweep in one line.
 func summary(p results.Progress, eta time.Duration) string {
-	line := fmt.Sprintf("%d of %d trials completed, %d running", p.Completed, p.Trials, len(p.Running))
+	line := fmt.Sprintf("%d of %d trials completed, %d running", p.Completed, p.Trials, p.Counts.Running)
+	if p.Waiting > 0 {
+		line += fmt.Sprintf(", %d waiting", p.Waiting)
+	}
 	if p.Failed > 0 {
 		line += fmt.Sprintf(", %d failed", p.Failed)
 	}
@@ -124,6 +127,10 @@ func block(p results.Progress, eta time.Duration, width int) []string {
 		accuracy := "      –"
 		if t.Accuracy != nil {
 			accuracy = fmt.Sprintf("%5.2f %%", 100*(*t.Accuracy))
+		}
+		if t.Waiting {
+			lines = append(lines, fmt.Sprintf("  %-*s  %s", 16+2+28, "waiting", t.Label))
+			continue
 		}
 		lines = append(lines, fmt.Sprintf("  %s step %5d/%-5d %s  %s", bar(t.Step, t.Steps, 16), t.Step, t.Steps, accuracy, t.Label))
 	}

@@ -97,7 +97,7 @@ func (s sweepsCollector) Collect(to chan<- prometheus.Metric) {
 	for _, info := range all {
 		n := info.Counts
 		for state, count := range map[string]int{
-			"pending": n.Pending, "running": n.Running, "completed": n.Completed, "failed": n.Failed, "stopped": n.Stopped,
+			"pending": n.Pending, "waiting": n.Waiting, "running": n.Running, "completed": n.Completed, "failed": n.Failed, "stopped": n.Stopped,
 		} {
 			to <- prometheus.MustNewConstMetric(trialsDesc, prometheus.GaugeValue, float64(count), string(info.ID), state)
 		}

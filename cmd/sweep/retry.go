@@ -80,7 +80,7 @@ func whileRunning(ctx context.Context, p place, id sweep.SweepID, do func(*host)
 // not, or if trials are still running.
 func pausedItself(ctx context.Context, r *results.Reader, id sweep.SweepID) error {
 	info, err := r.Sweep(ctx, string(id))
-	if err != nil || info.State != results.Paused || info.Cause != sweep.CauseFailures || info.Counts.Running > 0 {
+	if err != nil || info.State != results.Paused || info.Cause != sweep.CauseFailures || info.Counts.Waiting+info.Counts.Running > 0 {
 		return err
 	}
 	return &exitError{exitInterrupted, hinted{

@@ -48,7 +48,7 @@ func printStatus(c *cli.Context, p place, info results.SweepInfo, progress resul
 	server, err := devserver.Running(p.state)
 	served := err == nil || configured()
 	l := listing{
-		headings: []string{"trial", "step", "steps", "accuracy %", "running for", "attempt", "what varies"},
+		headings: []string{"trial", "state", "step", "steps", "accuracy %", "for", "attempt", "what varies"},
 		json: map[string]any{
 			"schema": 1, "sweep": info, "progress": progress, "served": served, "temporal_ui": server.UIURL, "results": p.db, "trials": runningJSON(progress),
 		},
@@ -58,7 +58,7 @@ func printStatus(c *cli.Context, p place, info results.SweepInfo, progress resul
 		if t.Accuracy != nil {
 			accuracy = round2(100 * *t.Accuracy)
 		}
-		l.rows = append(l.rows, []any{string(t.ID), t.Step, t.Steps, accuracy, time.Since(t.Started).Round(time.Second).String(), t.Attempt, label(t, info.ID)})
+		l.rows = append(l.rows, []any{string(t.ID), stateOf(t), t.Step, t.Steps, accuracy, time.Since(t.Started).Round(time.Second).String(), t.Attempt, label(t, info.ID)})
 	}
 	if c.String("output") != "table" {
 		return l.print(c)
@@ -66,8 +66,8 @@ func printStatus(c *cli.Context, p place, info results.SweepInfo, progress resul
 	w := c.App.Writer
 	fmt.Fprintf(w, "%s  %s%s\n", info.ID, info.State, because(info, served))
 	n := info.Counts
-	fmt.Fprintf(w, "%d trials: %d completed, %d running, %d pending, %d stopped, %d failed\n", n.Trials, n.Completed, n.Running, n.Pending, n.Stopped, n.Failed)
-	if eta := etaOf(progress); eta > 0 {
+	fmt.Fprintf(w, "%d trials: %d completed, %d running, %s%d pending, %d stopped, %d failed\n", n.Trials, n.Completed, n.Running, waiting(n), n.Pending, n.Stopped, n.Failed)
+	if eta := progress.Left(); eta > 0 {
 		fmt.Fprintf(w, "about %s left at %.3g s a trial\n", eta.Round(time.Second), progress.SecondsPerTrial)
 	}
 	fmt.Fprintf(w, "results   %s\n", p.db)
@@ -79,6 +79,22 @@ func printStatus(c *cli.Context, p place, info results.SweepInfo, progress resul
 	}
 	fmt.Fprintln(w)
 	return l.print(c)
+}
+
+// waiting names the trials that were claimed and have not begun, if there are any.
+func waiting(n results.Counts) string {
+	if n.Waiting == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d waiting, ", n.Waiting)
+}
+
+// stateOf is running, or waiting where the attempt has not begun.
+func stateOf(t results.RunningTrial) string {
+	if t.Waiting {
+		return "waiting"
+	}
+	return "running"
 }
 
 // label says what varies, and whose attempt it is if not the sweep's own.
@@ -93,7 +109,7 @@ func label(t results.RunningTrial, of sweep.SweepID) string {
 func runningJSON(p results.Progress) []map[string]any {
 	all := []map[string]any{}
 	for _, t := range p.Running {
-		all = append(all, map[string]any{"id": t.ID, "state": "running", "label": t.Label, "step": t.Step, "steps": t.Steps, "attempt": t.Attempt})
+		all = append(all, map[string]any{"id": t.ID, "state": stateOf(t), "label": t.Label, "step": t.Step, "steps": t.Steps, "attempt": t.Attempt})
 	}
 	return all
 }
@@ -111,16 +127,6 @@ func because(info results.SweepInfo, served bool) string {
 		}
 	}
 	return why
-}
-
-// etaOf is about how long the rest of a sweep will take, 0 if there is nothing
-// to go by.
-func etaOf(p results.Progress) time.Duration {
-	left := p.Pending + p.Counts.Running
-	if p.SecondsPerTrial == 0 || left == 0 {
-		return 0
-	}
-	return time.Duration(p.SecondsPerTrial * float64(left) / float64(max(1, len(p.Running))) * float64(time.Second))
 }
 
 var listCommand = &cli.Command{

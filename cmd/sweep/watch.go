@@ -167,7 +167,7 @@ func (m *watching) View() string {
 	p := m.now.progress
 	head := []string{
 		strong.Render(m.now.info.Name) + "  " + string(m.now.info.State) + faint.Render("  "+string(m.id)),
-		bar(p.Completed+p.Failed, p.Trials, min(40, max(3, m.width/3))) + " " + summary(p, etaOf(p)),
+		bar(p.Completed+p.Failed, p.Trials, min(40, max(3, m.width/3))) + " " + summary(p, p.Left()),
 		m.menu(),
 	}
 	lines := m.table()

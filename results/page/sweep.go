@@ -59,18 +59,17 @@ func (s *Site) progress(ctx context.Context, info results.SweepInfo) (results.Pr
 	return recall(ctx, s, "progress "+string(info.ID), func(ctx context.Context) (results.Progress, error) { return s.Reader.Progress(ctx, info.ID) })
 }
 
-// left is about how long the rest of a sweep takes at the rate of its last trials.
+// left is about how long the rest of a sweep takes, while some of it runs.
 func left(p results.Progress) time.Duration {
-	n := p.Pending + p.Counts.Running
-	if p.SecondsPerTrial == 0 || n == 0 || len(p.Running) == 0 {
+	if len(p.Running) == 0 {
 		return 0
 	}
-	return time.Duration(p.SecondsPerTrial * float64(n) / float64(len(p.Running)) * float64(time.Second)).Round(time.Second)
+	return p.Left().Round(time.Second)
 }
 
 func bar(n results.Counts) chart.Drawing {
 	return chart.Progress(fmt.Sprintf("%d of %d trials completed, %d running, %d failed", n.Completed, n.Trials, n.Running, n.Failed), []chart.Part{
-		{Class: "done", N: n.Completed}, {Class: "failed", N: n.Failed}, {Class: "running", N: n.Running}, {Class: "waiting", N: n.Pending + n.Stopped},
+		{Class: "done", N: n.Completed}, {Class: "failed", N: n.Failed}, {Class: "running", N: n.Running}, {Class: "waiting", N: n.Pending + n.Waiting + n.Stopped},
 	})
 }
 
