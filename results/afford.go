@@ -33,12 +33,20 @@ type Affordance struct {
 // Afford asks whether the trials that are not completed yet fit into the budget of
 // their data set, on top of all that is spent and reserved, and what would fit if
 // they do not. A trial that was begun is taken to go on from its checkpoint.
-func (r *Reader) Afford(ctx context.Context, trials iter.Seq2[TrialRecord, error]) (Affordance, error) {
-	a, err := afford(ctx, r.db, trials)
+//
+// Foreseen are trials that may be asked for later; they come after the others.
+func (r *Reader) Afford(ctx context.Context, trials iter.Seq2[TrialRecord, error], foreseen ...Foreseen) (Affordance, error) {
+	a, err := afford(ctx, r.db, trials, foreseen)
 	if err != nil {
 		return a, fmt.Errorf("price against the budget: %w", explain(err))
 	}
 	return a, nil
+}
+
+// Foreseen are so many trials like one that a strategy may ask for.
+type Foreseen struct {
+	Params sweep.Params
+	Times  int
 }
 
 // wanted is a trial's steps that are still to be made.
@@ -47,13 +55,17 @@ type wanted struct {
 	steps int
 }
 
-func afford(ctx context.Context, db *sql.DB, trials iter.Seq2[TrialRecord, error]) (a Affordance, err error) {
+func afford(ctx context.Context, db *sql.DB, trials iter.Seq2[TrialRecord, error], foreseen []Foreseen) (a Affordance, err error) {
 	tx, err := db.BeginTx(ctx, nil) // one snapshot
 	if err != nil {
 		return a, err
 	}
 	defer tx.Rollback()
 	list, name, err := wants(ctx, tx, trials)
+	for _, f := range foreseen {
+		name = f.Params.Data.Name
+		list = append(list, slices.Repeat([]wanted{{kindOfStep{f.Params.SampleRate(), f.Params.Noise}, f.Params.Steps}}, f.Times)...)
+	}
 	a.Data, a.Trials, a.Fits, a.Prefix = name, len(list), true, len(list)
 	if err != nil || len(list) == 0 {
 		return a, err

@@ -29,6 +29,7 @@ type method struct {
 	required []string // of them
 	adaptive bool     // what it tries depends on what came of the last
 	lists    bool     // it wants axes of listed values
+	model    bool     // a model of what was found chooses, and not a plan of stages
 }
 
 var methods = []method{
@@ -36,9 +37,9 @@ var methods = []method{
 	{name: "random", settings: []string{"trials", "seed"}, required: []string{"trials"}},
 	{name: "sobol", settings: []string{"trials", "seed"}, required: []string{"trials"}},
 	{name: "latin-hypercube", settings: []string{"trials", "seed"}, required: []string{"trials"}},
-	{name: "tpe", settings: []string{"trials", "seed", "startup"}, required: []string{"trials"}, adaptive: true},
-	{name: "gp", settings: []string{"trials", "seed", "startup", "objective"}, required: []string{"trials"}, adaptive: true},
-	{name: "cma-es", settings: []string{"trials", "seed"}, required: []string{"trials"}, adaptive: true},
+	{name: "tpe", settings: []string{"trials", "seed", "startup"}, required: []string{"trials"}, adaptive: true, model: true},
+	{name: "gp", settings: []string{"trials", "seed", "startup", "objective"}, required: []string{"trials"}, adaptive: true, model: true},
+	{name: "cma-es", settings: []string{"trials", "seed"}, required: []string{"trials"}, adaptive: true, model: true},
 	{name: "successive-halving", settings: []string{"trials", "seed", "min_steps", "reduction"}, required: []string{"trials", "min_steps"}, adaptive: true},
 	{name: "asha", settings: []string{"trials", "seed", "min_steps", "reduction"}, required: []string{"trials", "min_steps"}, adaptive: true},
 	{name: "hyperband", settings: []string{"seed", "min_steps", "reduction"}, required: []string{"min_steps"}, adaptive: true},

@@ -174,7 +174,7 @@ var partlyFlag = &cli.BoolFlag{Name: "partly", Usage: "run as many trials as the
 
 // affordable refuses a sweep that the privacy budget of its data set has no room
 // for, and says what would fit.
-func affordable(ctx context.Context, c *cli.Context, p place, s *search.Sweep, trials func(func(results.TrialRecord, error) bool)) error {
+func affordable(ctx context.Context, c *cli.Context, p place, id sweep.SweepID, s *search.Sweep) error {
 	r, err := results.OpenReader(ctx, p.db)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -183,15 +183,45 @@ func affordable(ctx context.Context, c *cli.Context, p place, s *search.Sweep, t
 		return err
 	}
 	defer r.Close()
-	a, err := r.Afford(ctx, trials)
+	kept, foreseen, err := foreseenTrials(ctx, r, id, s)
+	if err != nil {
+		return err
+	}
+	a, err := r.Afford(ctx, trialRecords(s, kept), foreseen...)
 	if err != nil || a.Fits {
 		return err
 	}
 	if c.Bool("partly") && a.Prefix > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "the privacy budget of %s has room for %d of %d trials, in the order of the grid; no more are run\n", a.Data, a.Prefix, a.Trials)
+		order := "in the order of the grid; no more are run"
+		if len(foreseen) > 0 {
+			order = fmt.Sprintf("as %s may ask for them; it ends when the budget does", s.Strategy)
+		}
+		fmt.Fprintf(c.App.ErrWriter, "the privacy budget of %s has room for %d of %d trials, %s\n", a.Data, a.Prefix, a.Trials, order)
 		return nil
 	}
 	return &exitError{exitBudget, hinted{refused(a), wouldFit(a, s)}}
+}
+
+// foreseenTrials are, of a sweep whose strategy asks as trials end, those that
+// it has asked for and those that it may still ask for.
+func foreseenTrials(ctx context.Context, r *results.Reader, id sweep.SweepID, s *search.Sweep) ([]search.Trial, []results.Foreseen, error) {
+	if !s.Adaptive() {
+		return nil, nil, nil
+	}
+	known, err := knownTrials(ctx, r, id)
+	if err != nil && !errors.Is(err, sweep.ErrNotFound) {
+		return nil, nil, err
+	}
+	kept, err := s.Keep(known, calibrate)
+	if err != nil {
+		return nil, nil, err
+	}
+	more, err := s.Forecast(known, calibrate)
+	var foreseen []results.Foreseen
+	for _, f := range more {
+		foreseen = append(foreseen, results.Foreseen{Params: f.Params, Times: f.Times})
+	}
+	return kept, foreseen, err
 }
 
 func refused(a results.Affordance) error {

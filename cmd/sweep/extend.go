@@ -56,7 +56,7 @@ func extendSweep(c *cli.Context, s *search.Sweep) error {
 			return err
 		}
 	}
-	if err := affordable(ctx, c, p, s, trialRecords(s, nil)); err != nil {
+	if err := affordable(ctx, c, p, info.ID, s); err != nil {
 		return err
 	}
 	role, err := roleOf(c)

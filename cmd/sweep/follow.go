@@ -35,7 +35,7 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 	if err := tryCheckpoints(c.Context, p.checkpoints); err != nil {
 		return err
 	}
-	if err := affordable(c.Context, c, p, s, trialRecords(s, nil)); err != nil {
+	if err := affordable(c.Context, c, p, id, s); err != nil {
 		return err
 	}
 	if err := override(c, s); err != nil {

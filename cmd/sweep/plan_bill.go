@@ -26,7 +26,7 @@ type bill struct {
 	views   float64 // images seen, augmentations counted
 	largest sweep.Params
 	most    float64 // views of the largest
-	guessed bool    // by the first trials of a strategy that decides about the others later
+	guessed bool    // it is what a strategy that decides as trials end may come to at most
 
 	kinds      []kindOfStep // in the order in which they come
 	steps      map[kindOfStep]int
@@ -39,14 +39,14 @@ type kindOfStep struct{ rate, noise float64 }
 const (
 	shownMechanisms = 4
 	pricedKinds     = 300
-	preview         = 12 // trials of an adaptive strategy that stand for all
+	preview         = 12 // trials of an adaptive strategy that are printed
 )
 
-// add counts a trial.
-func (p *bill) add(t search.Trial) {
-	p.trials++
+// add counts so many trials like one.
+func (p *bill) add(t search.Trial, times int) {
+	p.trials += times
 	v := float64(t.Params.Batch) * float64(t.Params.Steps) * float64(max(1, t.Params.AugMult))
-	p.views += v
+	p.views += v * float64(times)
 	if v > p.most {
 		p.most, p.largest = v, t.Params
 	}
@@ -60,42 +60,40 @@ func (p *bill) add(t search.Trial) {
 			p.mechanisms = append(p.mechanisms, privacy.DPSGD{SampleRate: k.rate, Noise: k.noise, Steps: t.Params.Steps})
 		}
 	}
-	p.steps[k] += t.Params.Steps
+	p.steps[k] += times * t.Params.Steps
 }
 
-// billOf adds up the trials of s. Of a strategy that decides later, the first
-// few stand for as many as it may come to.
+// billOf adds up the trials of s, and all that a strategy which decides later may
+// come to. Of those it returns a few to look at.
 func billOf(s *search.Sweep) (*bill, []search.Trial, error) {
 	p := &bill{}
 	for t, err := range s.Trials(calibrate) {
 		if err != nil {
 			return nil, nil, err
 		}
-		p.add(t)
+		p.add(t, 1)
 	}
-	if p.trials > 0 || !s.Adaptive() {
+	if !s.Adaptive() {
 		return p, nil, nil
 	}
-	first, _, err := s.Suggest(nil, min(preview, s.Most()), calibrate)
+	p.guessed = true
+	listed := p.trials
+	more, err := s.Forecast(nil, calibrate)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, t := range first {
-		p.add(t)
+	for _, f := range more {
+		p.add(f.Trial, f.Times)
 	}
 	if p.trials == 0 {
 		return nil, nil, errors.New("the strategy asks for no trial that can be run")
 	}
-	p.guessed = true
-	scale := float64(s.Most()) / float64(p.trials)
-	if least := s.Settings.MinSteps; least > 0 { // every rung makes as many steps as the first
-		scale = float64(s.Settings.Trials) / float64(p.trials) * float64(s.Rungs())
+	var first []search.Trial
+	for _, f := range more[:min(preview, len(more))] {
+		if listed == 0 {
+			first = append(first, f.Trial)
+		}
 	}
-	p.views *= scale
-	for k := range p.steps {
-		p.steps[k] = int(float64(p.steps[k]) * scale)
-	}
-	p.trials = s.Most()
 	return p, first, nil
 }
 
@@ -118,7 +116,7 @@ func (p *bill) print(c *cli.Context, s *search.Sweep) error {
 	w := c.App.Writer
 	about := ""
 	if p.guessed {
-		about = "about "
+		about = "up to about "
 	}
 	delta := s.Privacy.Delta
 	for _, m := range p.mechanisms {
@@ -226,9 +224,9 @@ func (p *bill) pace(c *cli.Context, at place, s *search.Sweep) (float64, string,
 // rehearsed is how many steps a rehearsal makes.
 const rehearsed = 3
 
-// rehearse runs a few steps of the largest trial in this process and throws them
-// away. The steps are not private spending: nothing of them is kept or shown but
-// how long they took.
+// rehearse runs a few steps of the largest trial in this process, on images drawn
+// at random in place of the data's, and throws them away: nothing of the data
+// but their sizes has any part in it, so that there is nothing to be charged.
 func (p *bill) rehearse(ctx context.Context, at place, s *search.Sweep) (float64, string, error) {
 	if s.Trainer != nil {
 		return 0, "", usagef("--rehearse runs the built-in trainer, and %s names another", s.Name)
@@ -240,7 +238,7 @@ func (p *bill) rehearse(ctx context.Context, at place, s *search.Sweep) (float64
 	defer os.RemoveAll(dir)
 	params := p.largest
 	params.Steps, params.Warmup = rehearsed, 0
-	var t builtin.Trainer
+	t := builtin.Rehearsal()
 	_, threads := shares(role{atOnce: s.Run.Parallel})
 	job := trainerplugin.Job{Trial: params.ID(), Params: params, DataDir: at.data, Dir: dir, Threads: threads}
 	need, err := t.Check(ctx, job)

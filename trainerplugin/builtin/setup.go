@@ -149,6 +149,9 @@ func (t *Trainer) open(ctx context.Context, dir string, data sweep.Data) (*datas
 	if err != nil {
 		return nil, refuseData(ctx, err)
 	}
+	if t.mock {
+		set = set.Mock()
+	}
 	part, err := set.Split(data.Train, data.Validation)
 	if err != nil {
 		return nil, refuse("data: %w", err)
