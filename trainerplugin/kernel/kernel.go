@@ -19,6 +19,7 @@ const Lanes = 16
 func Alloc(n int) []float32 {
 	const line = 64
 	b := make([]float32, n+line/4)
+	large(b)
 	skip := int(-uintptr(unsafe.Pointer(&b[0])) % line / 4)
 	return b[skip : skip+n : skip+n]
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"testing"
@@ -19,12 +20,14 @@ const (
 )
 
 // TestStepInItsOwnProcess is the process that BenchmarkStepMemory measures: one
-// clipped sum of WRN-16-4 with 16 views on two threads.
+// clipped sum of WRN-16-4 with 16 views on two threads, with the garbage collector
+// set as in a trainer's process.
 func TestStepInItsOwnProcess(t *testing.T) {
 	batch, err := strconv.Atoi(os.Getenv(stepVariable))
 	if err != nil {
 		t.Skip("only BenchmarkStepMemory runs it")
 	}
+	debug.SetGCPercent(25)
 	e := open(t, "wrn-16-4", Input{32, 32, 3, 10}, 2)
 	_, stats := clippedSum(t, e, e.Init(1), noisyBatch(batch, 16, 10), 1)
 	if stats.NonFinite > 0 || len(stats.Norms) != batch {
