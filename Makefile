@@ -7,7 +7,7 @@ test: ## all tests; links the embedded Temporal server, which takes minutes the 
 	go test ./...
 
 slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to, checkpoints on clouds, the real quickstart, gradients at full size
-	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession' -count=1
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession|TestVersionsSideBySide|TestWorkerServesTheRecord|TestPrioritiesAndFairness|TestBrokenTrainers|TestReadOnlyFiles' -count=1
 	SWEEP_SLOW=1 go test ./trainerplugin/model -run TestRealSize -count=1
 
 # The race detector needs its own build of everything that a test links. The
@@ -21,8 +21,8 @@ lint: ## gofmt, vet, staticcheck, workflowcheck
 e2e: build ## one sweep through the built program, killed on the way
 	.ci/e2e bin/sweep
 
-soak: ## 300 random faults over 500 trials, and 1000 trials for leaks: half an hour; SWEEP_SOAK_SEED repeats one
-	SWEEP_SLOW=1 SWEEP_FAULTS=300 SWEEP_SOAK_TRIALS=500 SWEEP_LEAK_TRIALS=1000 go test ./cmd/sweep -run 'TestSoak|TestWorkerLeaksNothing' -count=1 -v -timeout 3h
+soak: ## 300 random faults over 500 trials, 1000 trials for leaks, and a network cut for minutes: half an hour; SWEEP_SOAK_SEED repeats one
+	SWEEP_SLOW=1 SWEEP_FAULTS=300 SWEEP_SOAK_TRIALS=500 SWEEP_LEAK_TRIALS=1000 SWEEP_CUT_SECONDS=150 go test ./cmd/sweep -run 'TestSoak|TestWorkerLeaksNothing|TestLongNetworkCut' -count=1 -v -timeout 3h
 
 check: lint test race e2e ## what CI runs
 

@@ -22,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Store is a record open for writing. It is safe for use by several
@@ -54,6 +56,9 @@ func openStore(ctx context.Context, path string) (*Store, error) {
 	}
 	if err := inspect(ctx, path, checkedToWrite); err != nil {
 		return nil, err
+	}
+	if err := unix.Access(path, unix.W_OK); err != nil { // SQLite would open it for reading, and say so at the first write
+		return nil, fmt.Errorf("%w; check the modes and owners of file and folder (%w)", ErrReadOnly, err)
 	}
 	db := openPool(path, writing)
 	db.SetMaxOpenConns(1)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"syscall"
 
 	"sweep"
 	"sweep/privacy"
@@ -97,6 +99,8 @@ func hintFor(err error) string {
 		return "sweeps/README.md describes the format, and `sweep schema` prints it for editors"
 	}
 	switch {
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return "make it writable for this user, or name another results file with --db"
 	case errors.Is(err, results.ErrNewer):
 		return "use the version of sweep that wrote the file, or another file with --db"
 	case errors.Is(err, results.ErrForeign):

@@ -38,8 +38,9 @@ func TestMain(m *testing.M) {
 			}
 			main()
 		},
-		"witness":      serveWitness,
-		"fake-trainer": func() { trainerplugin.Serve(trainertest.Fake{}) },
+		"witness":        serveWitness,
+		"broken-trainer": trainertest.ServeFromEnv,
+		"fake-trainer":   func() { trainerplugin.Serve(trainertest.Fake{}) },
 	})
 }
 

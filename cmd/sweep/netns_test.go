@@ -12,7 +12,7 @@ import (
 	"sweep/workflows/devserver"
 )
 
-// partedGrid is trials of the fake trainer that take about 2 s each.
+// partedGrid is trials of the fake trainer of 100 steps.
 const partedGrid = `
 name: parted
 data: {name: glyphs, train: 600, validation: 300}
@@ -20,7 +20,7 @@ model: tanh-cnn
 %s
 privacy: {noise_multiplier: [2], delta: 1e-4, accountant: rdp, noise: seeded}
 grid: {batch_size: [60, 120], learning_rate: [0.25, 0.5, 1, 2, 3, 4, 5, 6]}
-fixed: {steps: 100, option.step_time: 20ms}
+fixed: {steps: 100, option.step_time: %v}
 run: {parallel: 4, checkpoint_every: 1s}
 `
 
@@ -30,12 +30,33 @@ run: {parallel: 4, checkpoint_every: 1s}
 // completed once, whoever trained it.
 func TestNetworkCut(t *testing.T) {
 	slow(t)
+	parting{step: 20 * time.Millisecond, lostAfter: "6s", short: 2 * time.Second, long: 9 * time.Second}.run(t)
+}
+
+// TestLongNetworkCut is the same with trials of half a minute, the heartbeat
+// time-out that users have, and a cut of minutes.
+func TestLongNetworkCut(t *testing.T) {
+	cut := number(t, "SWEEP_CUT_SECONDS", 0)
+	if cut == 0 {
+		t.Skip("SWEEP_CUT_SECONDS is not set; `make soak` sets it")
+	}
+	parting{step: 300 * time.Millisecond, short: 10 * time.Second, long: time.Duration(cut) * time.Second}.run(t)
+}
+
+// A parting is a sweep of which one worker is cut off for a short while, and then
+// the other for a long one.
+type parting struct {
+	step        time.Duration // of training
+	lostAfter   string        // "" is what users have
+	short, long time.Duration
+}
+
+func (p parting) run(t *testing.T) {
 	net := newNetwork(t, "srv", "wa", "wb")
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, partedGrid, fakeTrainer(t)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, partedGrid, fakeTrainer(t), p.step), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const silence = "SWEEP_TEST_LOST_AFTER=6s"
 	server := net.on("srv", sweepIn(dir, "server", "--no-train", "--listen", net.address("srv")))
 	defer background(t, server)()
 	waitForServer(t, dir)
@@ -49,7 +70,9 @@ func TestNetworkCut(t *testing.T) {
 		defer background(t, worker)()
 	}
 	start := net.on("srv", sweepIn(dir, "start", "--detach", "grid.yaml"))
-	start.Env = append(start.Env, silence)
+	if p.lostAfter != "" {
+		start.Env = append(start.Env, lostAfterVariable+"="+p.lostAfter)
+	}
 	if out, err := start.CombinedOutput(); err != nil {
 		t.Fatalf("start: %v\n%s", err, out)
 	}
@@ -59,31 +82,50 @@ func TestNetworkCut(t *testing.T) {
 	}
 	waitFor(t, "completed trial", func() bool { return completed() > 0 })
 	net.cut("wa")
-	time.Sleep(2 * time.Second)
+	time.Sleep(p.short)
 	net.heal("wa")
 	net.cut("wb")
-	time.Sleep(9 * time.Second)
+	time.Sleep(p.long)
 	net.heal("wb")
-	wait := sweepIn(dir, "wait", "--timeout", "5m")
+	wait := sweepIn(dir, "wait", "--timeout", "10m")
 	if out, err := wait.CombinedOutput(); err != nil {
 		t.Fatalf("after the network has healed: %v\n%s", err, out)
 	}
-	if n := completed(); n != 16 {
-		t.Errorf("%d trials completed, want 16", n)
+	p.check(t, dir, completed())
+}
+
+// check looks for one outcome of each trial, and for attempts that were given up,
+// tried again from their checkpoints, and have come to no other end since.
+func (p parting) check(t *testing.T, dir string, completed int) {
+	t.Helper()
+	if completed != 16 {
+		t.Errorf("%d trials completed, want 16", completed)
 	}
-	for _, q := range []struct{ sql, want string }{
-		{`SELECT count(*) FROM attempts WHERE failure IS NULL`, "16"}, // each outcome was recorded by one attempt
-		{`SELECT count(*) FROM attempts WHERE ended IS NULL`, "0"},
+	ask := func(sql string) string {
+		out, err := exec.Command("sqlite3", filepath.Join(dir, "results.db"), sql).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v: %s", sql, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	for sql, want := range map[string]string{
+		`SELECT count(*) FROM attempts WHERE failure IS NULL`:                                                                  "16", // each outcome was recorded by one attempt
+		`SELECT count(*) FROM attempts WHERE ended IS NULL`:                                                                    "0",
+		`SELECT count(*) FROM attempts WHERE failure IS NOT NULL AND failure <> 'lost'`:                                        "0",
+		`SELECT count(*) FROM attempts a JOIN trials t ON t.key = a.trial WHERE (a.failure IS NULL) <> (a.number = t.attempt)`: "0", // by the last one
 	} {
-		out, err := exec.Command("sqlite3", filepath.Join(dir, "results.db"), q.sql).CombinedOutput()
-		if err != nil || strings.TrimSpace(string(out)) != q.want {
-			t.Errorf("%s: %s, %v; want %s", q.sql, out, err, q.want)
+		if got := ask(sql); got != want {
+			t.Errorf("%s: %s; want %s", sql, got, want)
 		}
 	}
-	lost, err := exec.Command("sqlite3", filepath.Join(dir, "results.db"), `SELECT count(*) FROM attempts WHERE failure = 'lost'`).Output()
-	if err != nil || strings.TrimSpace(string(lost)) == "0" {
-		t.Errorf("attempts given up during the cuts: %s, %v; want some, or they were not felt", lost, err)
+	if lost := ask(`SELECT count(*) FROM attempts WHERE failure = 'lost'`); lost == "0" {
+		t.Error("no attempt was given up: the cuts were not felt")
 	}
+	if on := ask(`SELECT count(*) FROM attempts WHERE number > 1 AND from_step > 0`); on == "0" {
+		t.Error("no attempt went on from a checkpoint of one that was given up")
+	}
+	rows, err := sweepIn(dir, "trials", "--attempts").Output()
+	t.Logf("%v\n%s", err, rows)
 }
 
 // A network is machines of their own on one switch, made of the kernel's

@@ -82,6 +82,13 @@ func TestHistoriesReplay(t *testing.T) {
 func joinServer(t *testing.T, dir string) *host {
 	t.Helper()
 	t.Cleanup(background(t, sweepIn(dir, "server")))
+	return dialServer(t, dir)
+}
+
+// dialServer connects to the server that runs, or is about to, on dir's results
+// file.
+func dialServer(t *testing.T, dir string) *host {
+	t.Helper()
 	p := place{db: filepath.Join(dir, "results.db"), state: filepath.Join(dir, "results.d")}
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		h, err := joinEmbedded(t.Context(), p, role{logger: slog.New(slog.DiscardHandler)})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -46,3 +47,23 @@ func (d Disk) Fill() error {
 
 // Free gives the space back.
 func (d Disk) Free() error { return os.Remove(d.ballast()) }
+
+// ReadOnly makes a file, or all that lies in a folder, unchangeable until thaw is
+// called or the test ends, for root too. Where that is not allowed the test is
+// skipped, and says so.
+func ReadOnly(t *testing.T, path string) (thaw func()) {
+	t.Helper()
+	if err := syscall.Mount(path, path, "", syscall.MS_BIND, ""); err != nil {
+		t.Skipf("NOT TESTED: nothing can be mounted read-only here: %v", err)
+	}
+	thaw = sync.OnceFunc(func() {
+		if err := syscall.Unmount(path, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(thaw)
+	if err := syscall.Mount("", path, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatalf("mount %s read-only: %v", path, err)
+	}
+	return thaw
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sweep/internal/faults"
+)
+
+// readonlyGrid is two trials that take no time.
+const readonlyGrid = `
+name: %s
+data: {name: glyphs, train: 300, validation: 100}
+model: linear
+privacy: {epsilon: [2], delta: 1e-4, accountant: rdp, noise: seeded}
+grid: {batch_size: [30], learning_rate: [0.25, %s], steps: [5]}
+`
+
+// TestReadOnlyFiles makes the record, the folder of the state, or both
+// unchangeable after a sweep. A second sweep is refused, with a message that
+// names what cannot be written and an exit status that says that nothing ran;
+// what is recorded can still be read, and nothing of it is lost.
+func TestReadOnlyFiles(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, frozen string }{
+		{"record", "results.db"}, {"state", "results.d"}, {"all", "."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, rate := range map[string]string{"first": "0.5", "second": "1"} {
+				grid := strings.Replace(strings.Replace(readonlyGrid, "%s", name, 1), "%s", rate, 1)
+				if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(grid), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out, err := sweepIn(dir, "start", "first.yaml").CombinedOutput(); err != nil {
+				t.Fatalf("start: %v\n%s", err, out)
+			}
+			before, err := sweepIn(dir, "trials", "first", "-o", "json").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			thaw := faults.ReadOnly(t, filepath.Join(dir, c.frozen))
+			start := sweepIn(dir, "start", "second.yaml")
+			start.Env = append(start.Env, "TMPDIR="+t.TempDir())
+			out, err := start.CombinedOutput()
+			if err == nil || start.ProcessState.ExitCode() != exitInternal {
+				t.Errorf("start: exit status %d, want %d\n%s", start.ProcessState.ExitCode(), exitInternal, out)
+			}
+			for _, want := range []string{"results.d", "read-only|readonly", "hint: "} {
+				if c.name == "record" {
+					want = strings.Replace(want, "results.d", "results.db", 1)
+				}
+				if !containsAny(string(out), strings.Split(want, "|")) {
+					t.Errorf("start says\n%s\nwant %q in it", out, want)
+				}
+			}
+			if after, err := sweepIn(dir, "trials", "first", "-o", "json").CombinedOutput(); err != nil || string(after) != string(before) {
+				t.Errorf("while it cannot be written: %v\n%s\nwant what was there before", err, after)
+			}
+			thaw()
+			if out, err := sweepIn(dir, "start", "second.yaml").CombinedOutput(); err != nil {
+				t.Errorf("when it can be written again: %v\n%s", err, out)
+			}
+			if after, err := sweepIn(dir, "trials", "first", "-o", "json").CombinedOutput(); err != nil || string(after) != string(before) {
+				t.Errorf("of the first sweep there is now: %v\n%s\nwant what was there before", err, after)
+			}
+		})
+	}
+}
+
+func containsAny(text string, some []string) bool {
+	for _, s := range some {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
