@@ -29,6 +29,7 @@ run: {retries: 0}
 // trial fails with words that say how, or is completed where the trainer did its
 // work all the same, and of no trainer is anything left.
 func TestBrokenTrainers(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	dir := t.TempDir()
 	program, err := exec.LookPath("broken-trainer")

@@ -23,6 +23,7 @@ grid: {batch_size: [30], learning_rate: [0.25, %s], steps: [5]}
 // names what cannot be written and an exit status that says that nothing ran;
 // what is recorded can still be read, and nothing of it is lost.
 func TestReadOnlyFiles(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	for _, c := range []struct{ name, frozen string }{
 		{"record", "results.db"}, {"state", "results.d"}, {"all", "."},
