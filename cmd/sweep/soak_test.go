@@ -28,8 +28,10 @@ func TestSoak(t *testing.T) {
 	}
 	s := newSoak(t, uint64(number(t, "SWEEP_SOAK_SEED", int(time.Now().UnixNano()))))
 	least := number(t, "SWEEP_SOAK_TRIALS", 50)
-	for len(s.sweeps)*trialsPerSweep < least || s.faults < wanted {
-		s.storm(wanted)
+	sweeps := (least + trialsPerSweep - 1) / trialsPerSweep
+	for len(s.sweeps) < sweeps || s.faults < wanted {
+		// Each sweep has its share: those of one kind of noise are not enough.
+		s.storm(min(wanted, (wanted*(len(s.sweeps)+1)+sweeps-1)/sweeps))
 		t.Logf("%d sweeps, %d faults after %v", len(s.sweeps), s.faults, time.Since(s.began).Round(time.Second))
 	}
 	s.calm()
@@ -145,9 +147,9 @@ func (s *soak) start(args ...string) *shell {
 	return r
 }
 
-// storm runs one more sweep to its end, with faults as long as there are to be
-// any.
-func (s *soak) storm(wanted int) {
+// storm runs one more sweep to its end, with faults until there have been so many
+// in all.
+func (s *soak) storm(upTo int) {
 	name := fmt.Sprintf("soak%d", len(s.sweeps))
 	s.write("grid.yaml", s.soakGrid(name))
 	s.sweeps = append(s.sweeps, name)
@@ -163,7 +165,7 @@ func (s *soak) storm(wanted int) {
 				return
 			}
 		case <-time.After(100*time.Millisecond + time.Duration(s.random.Int64N(int64(900*time.Millisecond)))):
-			if s.faults < wanted && s.ripe() {
+			if s.faults < upTo && s.ripe() {
 				s.fault()
 			}
 		}
