@@ -86,7 +86,10 @@ func configured() bool {
 type environment struct{}
 
 func (environment) Environ() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasSuffix(v, "=") })
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		_, value, _ := strings.Cut(v, "=")
+		return value == ""
+	})
 }
 
 func (environment) LookupEnv(name string) (string, bool) {
