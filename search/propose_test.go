@@ -163,6 +163,16 @@ func TestTANStandsIn(t *testing.T) {
 		return int(1e9 * (measured(a.Params, 1) - measured(b.Params, 1)))
 	})
 	full := all[12]
+	// What noise does to an update is σ·C/B, and what T steps cost together is,
+	// to leading order, q·√T/σ (Sander et al. 2023): neither changes.
+	for name, of := range map[string]func(p sweep.Params) float64{
+		"noise of an update": func(p sweep.Params) float64 { return p.Noise * p.Clip / float64(p.Batch) },
+		"q·√T/σ":             func(p sweep.Params) float64 { return p.SampleRate() * math.Sqrt(float64(p.Steps)) / p.Noise },
+	} {
+		if a, b := of(full.Params), of(best.Params); math.Abs(a-b) > 1e-12*a {
+			t.Errorf("%s: %g in full, and %g of the stand-in", name, a, b)
+		}
+	}
 	if full.Params.LearnRate != best.Params.LearnRate || full.Params.Batch != 16*best.Params.Batch || math.Abs(full.Params.Noise-16*best.Params.Noise) > 1e-12 {
 		t.Errorf("the best stand-in is %+v, and %+v was confirmed", best.Params, full.Params)
 	}

@@ -296,3 +296,31 @@ func TestScoresStandOnTheFrontier(t *testing.T) {
 		}
 	}
 }
+
+// Where accuracy is best at a product of learning rate and steps that is a line
+// over epsilon, as the paper finds it, two small budgets are enough to meet the
+// line at any other: here r = 2 + 4ε, read off a grid that has its values.
+func TestLinearScalingRecoversAKnownLaw(t *testing.T) {
+	epsilons, rates, steps := []float64{1, 4, 8}, []float64{0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08}, []float64{50, 100}
+	of := func(values []float64, d int) func(Point) float64 {
+		return func(p Point) float64 { return values[int(p[d]*float64(len(values)))] }
+	}
+	law := func(ε float64) float64 { return 2 + 4*ε }
+	s := LinearScaling{
+		Space: levels(len(epsilons), len(rates), len(steps)), Low: 0.25, High: 0.5,
+		Budget: of(epsilons, 0), LearnRate: of(rates, 1), Steps: of(steps, 2),
+	}
+	tried := climb(t, s, func(a Ask) float64 {
+		ε := a.Set["epsilon"]
+		d := math.Log(s.LearnRate(a.At) * s.Steps(a.At) / law(ε))
+		return 0.9 - d*d
+	})
+	if want := 2*len(rates)*len(steps) + len(epsilons); len(tried) != want {
+		t.Fatalf("%d trials, want %d", len(tried), want)
+	}
+	for i, x := range tried[len(tried)-len(epsilons):] {
+		if r := x.Set["learning_rate"] * x.Set["steps"]; math.Abs(r-law(epsilons[i])) > 1e-9 {
+			t.Errorf("ε = %g: η·T is %g, the law has %g", epsilons[i], r, law(epsilons[i]))
+		}
+	}
+}
