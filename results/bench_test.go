@@ -12,13 +12,26 @@ import (
 )
 
 // BenchmarkTransitions counts durable writes per second from sixteen
-// goroutines, beside the rate at which the disk makes a small write durable.
+// goroutines, while eight readers of two other pools ask for progress and
+// frontier as pages do, beside the rate at which the disk makes a small write
+// durable and that at which SQLite commits a row with the same settings.
 func BenchmarkTransitions(b *testing.B) {
-	s := openTemp(b)
+	for _, watched := range []bool{false, true} {
+		b.Run(map[bool]string{false: "alone", true: "with 8 readers"}[watched], func(b *testing.B) { transitions(b, watched) })
+	}
+}
+
+func transitions(b *testing.B, watched bool) {
+	path := filepath.Join(b.TempDir(), "r.db")
+	s := openAt(b, path)
 	trials := grid(max(1, b.N/6+1))
 	add(b, s, file("a"), trials)
 	next := make(chan sweep.TrialID)
 	var wg sync.WaitGroup
+	stop, polls := func() {}, func() int { return 0 }
+	if watched {
+		stop, polls = poll(b, path, file("a").ID, 500*time.Millisecond) // as a page that watches does
+	}
 	b.ResetTimer()
 	for range 16 {
 		wg.Go(func() {
@@ -36,7 +49,29 @@ func BenchmarkTransitions(b *testing.B) {
 	wg.Wait()
 	b.ReportMetric(3*float64(b.N)/b.Elapsed().Seconds(), "transactions/s") // begin, collect ten metrics, record
 	b.StopTimer()
+	b.ReportMetric(float64(polls())/b.Elapsed().Seconds(), "polls/s")
+	stop()
+	if n := scalar[int](b, s, `SELECT count(*) FROM outcomes`); n != b.N {
+		b.Errorf("%d outcomes of %d", n, b.N)
+	}
 	b.ReportMetric(fsyncRate(b), "fsyncs/s")
+	b.ReportMetric(commitRate(b, s), "commits/s")
+}
+
+// commitRate is how many transactions of one small row a second the record's own
+// connection makes durable.
+func commitRate(b *testing.B, s *Store) float64 {
+	if _, err := s.db.ExecContext(b.Context(), `CREATE TABLE bench (x INTEGER)`); err != nil {
+		b.Fatal(err)
+	}
+	const n = 200
+	start := time.Now()
+	for i := range n {
+		if _, err := s.db.ExecContext(b.Context(), `INSERT INTO bench VALUES (?)`, i); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return n / time.Since(start).Seconds()
 }
 
 func fsyncRate(b *testing.B) float64 {

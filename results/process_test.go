@@ -286,7 +286,7 @@ func TestManyWritersAndReaders(t *testing.T) {
 	}
 	add(t, s, file("there"), there)
 
-	stop, polls := poll(t, path, file("here").ID)
+	stop, polls := poll(t, path, file("here").ID, 2*time.Millisecond)
 	cmd := child(t, "complete", path, string(file("there").ID))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -319,8 +319,8 @@ func TestManyWritersAndReaders(t *testing.T) {
 	}
 }
 
-// poll reads a sweep with eight goroutines over two pools until stop is called.
-func poll(t *testing.T, path string, id sweep.SweepID) (stop func(), polls func() int) {
+// poll reads a sweep with eight goroutines over two pools now and then until stop is called.
+func poll(t testing.TB, path string, id sweep.SweepID, every time.Duration) (stop func(), polls func() int) {
 	t.Helper()
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -337,7 +337,7 @@ func poll(t *testing.T, path string, id sweep.SweepID) (stop func(), polls func(
 					select {
 					case <-done:
 						return
-					case <-time.After(2 * time.Millisecond):
+					case <-time.After(every):
 					}
 					p, err := r.Progress(t.Context(), id)
 					if err != nil || p.Completed < completed {
