@@ -40,6 +40,7 @@ require (
 
 require (
 	cloud.google.com/go/pubsub/v2 v2.7.0 // indirect
+	github.com/creack/pty v1.1.24 // indirect
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/fsouza/fake-gcs-server v1.56.1 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect

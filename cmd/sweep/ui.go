@@ -31,7 +31,7 @@ it nobody on this machine gets in. The page fetches nothing from elsewhere.
 From another machine:  ssh -L 8080:127.0.0.1:8080 HOST  and  sweep ui --addr 127.0.0.1:8080`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "`ADDRESS` to listen on; port 0 is a free one"},
-		&cli.BoolFlag{Name: "allow-actions", Usage: "let the page pause, resume, stop and cancel sweeps"},
+		&cli.BoolFlag{Name: "allow-actions", Usage: "let the page pause, resume, stop and cancel sweeps, and set how many trials run at a time"},
 		&cli.BoolFlag{Name: "open", Usage: "open it in the browser"},
 	}, placeFlags...),
 	Action: func(c *cli.Context) error {
@@ -48,7 +48,9 @@ func serveUI(c *cli.Context, p place, r *results.Reader) error {
 	}
 	options := pageOptions(p, r)
 	if c.Bool("allow-actions") {
-		options.Act = func(ctx context.Context, id sweep.SweepID, action string) error { return act(ctx, p, id, action) }
+		options.Act = func(ctx context.Context, id sweep.SweepID, action string, n int) error {
+			return act(ctx, p, id, action, n)
+		}
 	}
 	address := listener.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
@@ -126,7 +128,10 @@ func temporalURL(info devserver.Info, id sweep.SweepID, label string, trial swee
 }
 
 // act tells a running sweep what the page's button says.
-func act(ctx context.Context, p place, id sweep.SweepID, action string) error {
+func act(ctx context.Context, p place, id sweep.SweepID, action string, n int) error {
+	if n > workflows.MaxParallel {
+		return fmt.Errorf("%d trials at a time are more than %d", n, workflows.MaxParallel)
+	}
 	h, err := joinHost(ctx, p)
 	if errors.Is(err, devserver.ErrNotRunning) {
 		return fmt.Errorf("%w; `sweep resume %s` goes on with it", workflows.ErrNotRunning, id)
@@ -134,9 +139,12 @@ func act(ctx context.Context, p place, id sweep.SweepID, action string) error {
 	if err != nil {
 		return err
 	}
-	if action == "cancel" {
+	switch action {
+	case "cancel":
 		err = workflows.Cancel(ctx, h.client, id)
-	} else {
+	case "parallel":
+		_, err = workflows.Update(ctx, h.client, id, workflows.UpdateParallel, n)
+	default:
 		signal := map[string]string{"pause": workflows.SignalPause, "resume": workflows.SignalResume, "stop": workflows.SignalStop}[action]
 		err = workflows.Signal(ctx, h.client, id, signal)
 	}

@@ -109,9 +109,12 @@ func JSONLines[T any](w io.Writer, rows iter.Seq2[T, error]) error {
 	return nil
 }
 
+// rowGroup is how many rows Parquet's writer holds in memory before it writes them.
+const rowGroup = 50_000
+
 // Parquet writes rows as a Parquet file, compressed with Zstandard.
 func Parquet[T any](w io.Writer, rows iter.Seq2[T, error]) error {
-	out := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd))
+	out := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(rowGroup))
 	group := make([]T, 0, page)
 	flush := func() error {
 		_, err := out.Write(group)

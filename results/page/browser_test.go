@@ -156,7 +156,7 @@ func TestInABrowser(t *testing.T) {
 	r := newRecord(t)
 	acted := make(chan string, 1)
 	s := serve(t, r, Options{
-		Act:    func(_ context.Context, id sweep.SweepID, action string) error { acted <- action; return nil },
+		Act:    func(_ context.Context, id sweep.SweepID, action string, _ int) error { acted <- action; return nil },
 		Served: func() bool { return true },
 	})
 	base := s.server.URL + s.sweepPath(r, "")

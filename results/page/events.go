@@ -2,9 +2,11 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +106,9 @@ func send(w http.ResponseWriter, event, data string) {
 // errAction marks an action that could not be carried out.
 var errAction = errors.New("not done")
 
+// parallel is the action that has a number.
+const parallel = "parallel"
+
 // act has a sweep paused, resumed, stopped or cancelled.
 func (s *Site) act(w http.ResponseWriter, r *http.Request) error {
 	action := r.PathValue("action")
@@ -111,14 +116,21 @@ func (s *Site) act(w http.ResponseWriter, r *http.Request) error {
 		http.Error(w, "this server is for looking only; `sweep ui --allow-actions` starts one that may act", http.StatusForbidden)
 		return nil
 	}
-	if !slices.Contains([]string{"pause", "resume", "stop", "cancel"}, action) {
+	if !slices.Contains([]string{"pause", "resume", "stop", "cancel", parallel}, action) {
 		return fmt.Errorf("%w: action %q", errBadQuery, action)
+	}
+	n := 0
+	if action == parallel {
+		var err error
+		if n, err = whole(url.Values{"n": {r.PostFormValue("n")}}, "n", 0, 1); err != nil || n == 0 {
+			return cmp.Or(err, fmt.Errorf("%w: parallel wants n, a whole number from 1 up", errBadQuery))
+		}
 	}
 	info, err := s.Reader.Sweep(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if err := s.Act(r.Context(), info.ID, action); err != nil {
+	if err := s.Act(r.Context(), info.ID, action, n); err != nil {
 		return fmt.Errorf("%s sweep %s: %w: %w", action, info.ID, errAction, err)
 	}
 	http.Redirect(w, r, "/sweep/"+string(info.ID), http.StatusSeeOther)

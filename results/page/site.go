@@ -29,9 +29,10 @@ type Options struct {
 	Path    string // of the results file, for people
 	Version string // of this program
 
-	// Act carries out an action ("pause", "resume", "stop" or "cancel") on a
-	// sweep. Without it the site is for looking only.
-	Act func(ctx context.Context, id sweep.SweepID, action string) error
+	// Act carries out an action ("pause", "resume", "stop", "cancel" or
+	// "parallel") on a sweep; n is how many trials "parallel" asks for at a time.
+	// Without it the site is for looking only.
+	Act func(ctx context.Context, id sweep.SweepID, action string, n int) error
 
 	// Log is the end of what a trial's attempt has printed so far; nil is no logs.
 	Log func(sweep.AttemptRef) (string, error)

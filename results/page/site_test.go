@@ -101,7 +101,7 @@ func TestWordsAreEscaped(t *testing.T) {
 func TestLookingOnly(t *testing.T) {
 	r := newRecord(t)
 	var done []string
-	act := func(_ context.Context, id sweep.SweepID, action string) error {
+	act := func(_ context.Context, id sweep.SweepID, action string, _ int) error {
 		done = append(done, string(id)+" "+action)
 		if action == "cancel" {
 			return fmt.Errorf("nobody is there")
