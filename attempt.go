@@ -27,6 +27,16 @@ type Claim struct {
 	NoMemory int     // earlier attempts of this sweep that ran out of memory; Failures does not count them
 
 	Checkpoints []CheckpointRef // what it can go on from, the best choice first; see [KeptCheckpoints]
+
+	Selection *Selection // what is to run is a private selection, for which Params stand; nil if it is a trial
+}
+
+// A Selection is a private selection that an attempt runs: a random number of
+// trials drawn from the points of a sweep's file. Claim.Stream then names the
+// draw that an earlier attempt has begun; "" if none has.
+type Selection struct {
+	File, Text string  // the sweep's file
+	Target     float64 // epsilon of the points that it is among; 0 if the file gives noise multipliers
 }
 
 // A Failure classifies why an attempt ended without an outcome.
@@ -41,6 +51,7 @@ const (
 	TimedOut   Failure = "timed-out" // silent for too long, or over the trial's limit
 	Lost       Failure = "lost"      // the worker died or lost its connection
 	Cancelled  Failure = "cancelled" // somebody asked for it
+	NoWinner   Failure = "no-winner" // of a private selection: no trial of those drawn came to a result
 )
 
 // An Ending is how an attempt ended without an outcome, and what becomes of its trial.

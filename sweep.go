@@ -165,6 +165,17 @@ type Outcome struct {
 	Seconds       float64 `json:"seconds"`        // spent training by the attempt that finished, resumed time not counted
 }
 
+// PrivateSelect is the disclosure of a sweep of which only the best trial of each
+// target epsilon is ever shown or kept; the others are "research" and "composed".
+const PrivateSelect = "private-select"
+
+// A Win is all that a private selection releases: its best trial.
+type Win struct {
+	Params  Params  `json:"params"`
+	Label   string  `json:"label"` // what varies in its sweep, for people
+	Outcome Outcome `json:"outcome"`
+}
+
 // A State is where a trial stands.
 type State string
 

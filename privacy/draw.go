@@ -23,10 +23,34 @@ func (e Select) Draw(r io.Reader) (int, error) {
 	if _, err := io.ReadFull(r, bits[:]); err != nil {
 		return 0, fmt.Errorf("draw the number of runs: %w", err)
 	}
-	u := (float64(binary.BigEndian.Uint64(bits[:])>>11) + 0.5) / (1 << 53)
+	k, err := e.invert((float64(binary.BigEndian.Uint64(bits[:])>>11) + 0.5) / (1 << 53))
+	if err != nil {
+		return 0, fmt.Errorf("draw the number of runs: %w", err)
+	}
+	return k, nil
+}
+
+// Quantile is the least number of runs that is exceeded with a probability of at
+// most 1-p, for p in [0, 1). It takes time of the order of the answer.
+func (e Select) Quantile(p float64) (int, error) {
+	if err := e.Check(); err != nil {
+		return 0, fmt.Errorf("quantile of the number of runs: %w", err)
+	}
+	if !(p >= 0 && p < 1) {
+		return 0, fmt.Errorf("quantile of the number of runs: %v is no probability below 1", p)
+	}
+	k, err := e.invert(p)
+	if err != nil {
+		return 0, fmt.Errorf("quantile of the number of runs: %w", err)
+	}
+	return k, nil
+}
+
+// invert is the least number k of runs with Pr[K ≤ k] ≥ u.
+func (e Select) invert(u float64) (int, error) {
 	first, ratio := e.masses()
 	if first == 0 {
-		return 0, fmt.Errorf("draw the number of runs: a %s number with mean %v is out of reach; take a mean below 700", e.Count, e.Mean)
+		return 0, fmt.Errorf("a %s number with mean %v is out of reach; take a mean below 700", e.Count, e.Mean)
 	}
 	mass, k := first, e.least()
 	for u > mass && k < mostRuns {

@@ -21,7 +21,7 @@ type SweepRecord struct {
 	Text       string // the whole file
 	Accountant privacy.Accountant
 	Delta      float64           // in (0, 1)
-	Disclosure string            // "research" or "composed"
+	Disclosure string            // "research", "composed" or [sweep.PrivateSelect]
 	Most       int               // trials that its strategy may come to; 0 where the file lists them all
 	Versions   map[string]string // of the programs and libraries that read the file
 }
@@ -36,6 +36,8 @@ type TrialRecord struct {
 	Delta         float64 // at which epsilon is asked; in (0, 1)
 	Asked         string  // what a strategy asked for, as it wants to be told again; "" where the file lists the trial
 	Proxy         bool    // it stands in for another trial, for the search alone
+
+	Select privacy.Event // what it does, where it stands for a private selection; nil if it is a trial
 }
 
 // Added says what a file's trials were to the record. New, Known and Reused
@@ -119,9 +121,9 @@ func compare(ctx context.Context, db *sql.DB, id sweep.SweepID, trials iter.Seq2
 
 // findTrial looks a trial up, and whether a sweep lists it. (As an outer join
 // SQLite would compile it anew for each trial.)
-const findTrial = `
+var findTrial = `
 	SELECT t.key, t.state, EXISTS (SELECT 1 FROM sweep_trials WHERE sweep = ?1 AND trial = t.key)
-	FROM trials t WHERE t.id = ?2`
+	FROM trials t WHERE t.key = ` + named("?2")
 
 // found is what the record knows of a trial; its zero value is nothing.
 type found struct {
@@ -272,6 +274,15 @@ func (a *adder) trial(ctx context.Context, t TrialRecord) error {
 			return err
 		}
 		f.state = sweep.Pending
+		if t.Select != nil {
+			if err := enterSelection(ctx, a.tx, a.sweep, f.key, id, t.Select); err != nil {
+				return err
+			}
+		}
+	}
+	if t.Select != nil && f.linked { // what it stands for may be decided
+		_, err := a.tx.ExecContext(ctx, `UPDATE sweep_trials SET revision = ?3, gone = 0 WHERE sweep = ?1 AND trial = ?2`, a.sweep, f.key, a.revision)
+		return err
 	}
 	if f.state == sweep.Failed && !f.linked {
 		if _, err := a.tx.ExecContext(ctx, `UPDATE trials SET state = 'pending' WHERE key = ?`, f.key); err != nil {

@@ -16,16 +16,17 @@ import (
 
 // An Affordance says how a sweep fits into the privacy budget of its data set.
 type Affordance struct {
-	Data    string  `json:"data"`
-	Budget  *Budget `json:"budget"`          // nil if there is none: then everything fits
-	Trials  int     `json:"trials"`          // still to be run
-	Before  Epsilon `json:"before_epsilon"`  // of what is spent and reserved, at the budget's delta
-	After   Epsilon `json:"after_epsilon"`   // with all of the sweep
-	Fits    bool    `json:"fits"`            //
-	Prefix  int     `json:"trials_that_fit"` // the first so many, in the order of the grid
-	Noise   float64 `json:"noise_factor"`    // all would fit with noise multipliers so many times as large; 0 if no factor up to 64 does
-	Steps   float64 `json:"steps_share"`     // all would fit with this share of their steps; 0 if not even one step each would
-	Example struct {
+	Data       string  `json:"data"`
+	Budget     *Budget `json:"budget"`          // nil if there is none: then everything fits
+	Trials     int     `json:"trials"`          // still to be run
+	Selections int     `json:"selections"`      // private selections that are not charged yet, which fit as a whole or not at all
+	Before     Epsilon `json:"before_epsilon"`  // of what is spent and reserved, at the budget's delta
+	After      Epsilon `json:"after_epsilon"`   // with all of the sweep
+	Fits       bool    `json:"fits"`            //
+	Prefix     int     `json:"trials_that_fit"` // the first so many, in the order of the grid
+	Noise      float64 `json:"noise_factor"`    // all would fit with noise multipliers so many times as large; 0 if no factor up to 64 does
+	Steps      float64 `json:"steps_share"`     // all would fit with this share of their steps; 0 if not even one step each would
+	Example    struct {
 		Noise, Epsilon, LessEpsilon float64 // of the first trial: its sigma, its epsilon, and its epsilon at Noise times sigma
 	} `json:"-"`
 }
@@ -61,13 +62,13 @@ func afford(ctx context.Context, db *sql.DB, trials iter.Seq2[TrialRecord, error
 		return a, err
 	}
 	defer tx.Rollback()
-	list, name, err := wants(ctx, tx, trials)
+	list, events, name, err := wants(ctx, tx, trials)
 	for _, f := range foreseen {
 		name = f.Params.Data.Name
 		list = append(list, slices.Repeat([]wanted{{kindOfStep{f.Params.SampleRate(), f.Params.Noise}, f.Params.Steps}}, f.Times)...)
 	}
-	a.Data, a.Trials, a.Fits, a.Prefix = name, len(list), true, len(list)
-	if err != nil || len(list) == 0 {
+	a.Data, a.Trials, a.Fits, a.Prefix, a.Selections = name, len(list), true, len(list), len(events)
+	if err != nil || len(list)+len(events) == 0 {
 		return a, err
 	}
 	var account int64
@@ -88,35 +89,51 @@ func afford(ctx context.Context, db *sql.DB, trials iter.Seq2[TrialRecord, error
 	}
 	a.Budget = &b
 	p := purse{done, b}
-	a.Before, a.After = Epsilon(p.with(nil)), Epsilon(p.with(sum(list)))
-	if a.Fits = a.After <= b.Epsilon; !a.Fits {
+	a.Before = Epsilon(p.with(nil))
+	p.done.events = append(p.done.events, events...)
+	a.After = Epsilon(p.with(sum(list)))
+	if a.Fits = a.After <= b.Epsilon; !a.Fits && len(events) == 0 {
 		a.suggest(p, list)
 	}
 	return a, nil
 }
 
-func wants(ctx context.Context, tx *sql.Tx, trials iter.Seq2[TrialRecord, error]) (list []wanted, name string, err error) {
+// wants lists the steps that are to be made, and the private selections that are
+// to be charged.
+func wants(ctx context.Context, tx *sql.Tx, trials iter.Seq2[TrialRecord, error]) (list []wanted, events []privacy.Event, name string, err error) {
 	find, err := tx.PrepareContext(ctx, `SELECT t.state, coalesce(l.spent + l.held, 0) FROM trials t LEFT JOIN ledger l ON l.trial = t.id WHERE t.id = ?`)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	defer find.Close()
 	for t, err := range trials {
 		if err != nil {
-			return nil, "", err
+			return nil, nil, "", err
 		}
 		name = t.Params.Data.Name
+		if t.Select != nil {
+			var charged bool
+			if err := tx.QueryRowContext(ctx, `
+				SELECT EXISTS (SELECT 1 FROM selections x JOIN sweeps s ON s.key = x.sweep JOIN ledger_events e ON e.sweep = s.id WHERE x.slot = ?)`,
+				string(t.Params.ID())).Scan(&charged); err != nil {
+				return nil, nil, "", err
+			}
+			if !charged {
+				events = append(events, t.Select)
+			}
+			continue
+		}
 		var state sweep.State
 		var had int
 		err := find.QueryRowContext(ctx, string(t.Params.ID())).Scan(&state, &had)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return nil, "", err
+			return nil, nil, "", err
 		}
 		if state != sweep.Completed {
 			list = append(list, wanted{kindOfStep{t.Params.SampleRate(), t.Params.Noise}, max(0, t.Params.Steps-had)})
 		}
 	}
-	return list, name, nil
+	return list, events, name, nil
 }
 
 func sum(list []wanted) map[kindOfStep]int {

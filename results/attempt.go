@@ -29,8 +29,8 @@ func findAttempt(ctx context.Context, tx *sql.Tx, ref sweep.AttemptRef) (attempt
 	a := attempt{number: ref.Number}
 	err := tx.QueryRowContext(ctx, `
 		SELECT t.key, t.state, t.attempt, t.steps, a.report_bytes, a.ended IS NOT NULL, coalesce(a.failure, ''), a.reason
-		FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ? JOIN sweeps s ON s.key = a.sweep AND s.id = ?
-		WHERE t.id = ?`, ref.Number, ref.Sweep, ref.Trial,
+		FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ?1 JOIN sweeps s ON s.key = a.sweep AND s.id = ?2
+		WHERE t.key = `+named("?3"), ref.Number, ref.Sweep, ref.Trial,
 	).Scan(&a.trial, &a.state, &a.current, &a.steps, &a.offset, &a.ended, &a.failure, &a.reason)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, sweep.ErrNotFound

@@ -46,7 +46,7 @@ func addFlaws(ctx context.Context, tx *sql.Tx, a attempt, flaws []sweep.Flaw) er
 // have kept checkpoints.
 func (r *Reader) CheckpointStores(ctx context.Context, trial sweep.TrialID) ([]string, error) {
 	stores, err := gather(ctx, r.db, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) },
-		`SELECT DISTINCT c.store FROM checkpoints c JOIN trials t ON t.key = c.trial WHERE t.id = ? AND c.store <> ''`, trial)
+		`SELECT DISTINCT c.store FROM checkpoints c JOIN trials t ON t.key = c.trial WHERE t.key = `+named("?1")+` AND c.store <> ''`, trial)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint stores of trial %s: %w", trial, explain(err))
 	}
@@ -55,7 +55,7 @@ func (r *Reader) CheckpointStores(ctx context.Context, trial sweep.TrialID) ([]s
 
 // Final reports whether the trial is completed or has failed for good.
 func (r *Reader) Final(ctx context.Context, trial sweep.TrialID) (final bool, err error) {
-	err = r.db.QueryRowContext(ctx, `SELECT count(*) FROM trials WHERE id = ? AND state IN ('completed', 'failed')`, trial).Scan(&final)
+	err = r.db.QueryRowContext(ctx, `SELECT count(*) FROM trials WHERE key = `+named("?1")+` AND state IN ('completed', 'failed')`, trial).Scan(&final)
 	if err != nil {
 		err = fmt.Errorf("state of trial %s: %w", trial, explain(err))
 	}

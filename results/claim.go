@@ -96,7 +96,7 @@ func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial
 	err := tx.QueryRowContext(ctx, `
 		SELECT s.key, t.key, t.state, t.attempt, t.params, st.forgiven, st.gone
 		FROM sweeps s JOIN sweep_trials st ON st.sweep = s.key JOIN trials t ON t.key = st.trial
-		WHERE s.id = ? AND t.id = ?`, id, trial).Scan(&sweepKey, &key, &c.State, &last, &params, &forgiven, &gone)
+		WHERE s.id = ?1 AND t.key = `+named("?2"), id, trial).Scan(&sweepKey, &key, &c.State, &last, &params, &forgiven, &gone)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, sweep.ErrNotFound
 	}
@@ -119,8 +119,16 @@ func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial
 	if c.Checkpoints, err = whole(ctx, tx, key); err != nil {
 		return c, err
 	}
+	if c.Selection, c.Stream, err = selectionOf(ctx, tx, key); err != nil {
+		return c, err
+	}
 	var refused *refusal
-	if c.Stream, refused, err = reserve(ctx, tx, rooms, key, last+1, c.Checkpoints); err != nil {
+	if c.Selection != nil {
+		refused, err = chargeSelections(ctx, tx, sweepKey, id, c.Params.Data.Name)
+	} else {
+		c.Stream, refused, err = reserve(ctx, tx, rooms, key, last+1, c.Checkpoints)
+	}
+	if err != nil {
 		return c, err
 	}
 	if refused != nil {

@@ -56,6 +56,9 @@ func takeOver(ctx context.Context, tx *sql.Tx, prices priceList, a attempt, r sw
 		a.trial, a.number); err != nil {
 		return err
 	}
+	if err := noteDraw(ctx, tx, a.trial, clean(r.NoiseID)); err != nil {
+		return err
+	}
 	if a.state == sweep.Running {
 		return settle(ctx, tx, a.trial) // priced when it ends
 	}

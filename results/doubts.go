@@ -63,7 +63,7 @@ func (f *Frontier) doubts(s survey) []string {
 	}
 	say(splits[sweep.Validation], "accuracy is measured on the validation split, which also chose the points: expect a little less on the test split%s", f.testWords())
 	say(splits[sweep.Test], "accuracy is measured on the test split, which also chose the points: it flatters them, and says less of new data")
-	say(s.points > 0 && s.single == s.points, "each point was run with one seed: differences between points may be the seeds'")
+	say(s.points > 0 && s.single == s.points && f.Disclosure != sweep.PrivateSelect, "each point was run with one seed: differences between points may be the seeds'")
 	say(s.single > 0 && s.single < s.points, "only one seed for %s: the accuracy may be that seed's", plural(s.single, "point"))
 	say(s.short > s.single && s.single < s.points, "fewer completed repeats than others for %s", plural(s.short, "point"))
 	pooled := 0
@@ -105,10 +105,15 @@ func (f *Frontier) sayCost(say func(bool, string, ...any)) {
 		considered += p.BestOf
 		open = open || math.IsInf(float64(p.Epsilon), 1)
 	}
+	if f.Disclosure == sweep.PrivateSelect {
+		say(true, "%s", SearchCost{f.Disclosure, f.Accountant, f.Delta, 0, f.Selection})
+		say(true, "that covers the examples trained on; accuracy is measured on others, whose privacy it does not count")
+		return
+	}
 	if f.Disclosure != "composed" {
 		say(considered > len(f.Points), "best of %d trials: epsilon is each trial's own and does not count the search (disclosure: %s)", considered, f.Disclosure)
 	}
-	say(f.Composed > 0 && f.Counts.Trials > 1, "%s", SearchCost{f.Disclosure, f.Accountant, f.Delta, f.Composed})
+	say(f.Composed > 0 && f.Counts.Trials > 1, "%s", SearchCost{f.Disclosure, f.Accountant, f.Delta, f.Composed, 0})
 	say(open, "points of infinite epsilon have no noise: they are a baseline, and not private")
 }
 

@@ -27,8 +27,11 @@ type Frontier struct {
 	Points     []Point            `json:"points"` // by rising epsilon
 	// Composed is the epsilon of everything the search did to the data, by
 	// composition of all its trials, at Delta; whatever Disclosure says. It is 0
-	// before the first step.
+	// before the first step, and of a private selection.
 	Composed Epsilon `json:"composed_epsilon,omitzero"`
+	// Selection is the same of a private selection: all that the sweep's selections
+	// cost together, whatever numbers of trials they drew.
+	Selection Epsilon `json:"selection_epsilon,omitzero"`
 	// MeanAccuracy is the frontier's mean over the logarithm of epsilon, from its
 	// lowest to its highest target: the hypervolume that it covers, per unit of
 	// width. It compares sweeps over the same targets; 0 with fewer than two.
@@ -40,9 +43,10 @@ type Frontier struct {
 // A Point is a point of the grid, measured over its completed repeats.
 type Point struct {
 	ID            sweep.PointID `json:"point"`
-	Label         string        `json:"label"`                   // of one of its repeats
-	TargetEpsilon Epsilon       `json:"target_epsilon,omitzero"` // 0 if the file gave the noise multiplier
-	Epsilon       Epsilon       `json:"epsilon,omitzero"`        // the most that one of its repeats spent: upper bound, not rounded; 0 if unknown
+	Label         string        `json:"label"`                      // of one of its repeats
+	TargetEpsilon Epsilon       `json:"target_epsilon,omitzero"`    // 0 if the file gave the noise multiplier
+	Epsilon       Epsilon       `json:"epsilon,omitzero"`           // the most that one of its repeats spent: upper bound, not rounded; 0 if unknown
+	Selection     Epsilon       `json:"selection_epsilon,omitzero"` // of the private selection that it won, whatever number of trials that drew; 0 if it won none
 	Delta         float64       `json:"delta"`
 	Params        sweep.Params  `json:"params"`                  // its seed is 0: repeats have their own
 	Accuracy      float64       `json:"accuracy"`                // mean over repeats, 0 to 1
@@ -51,7 +55,7 @@ type Point struct {
 	High          *float64      `json:"accuracy_high,omitempty"` //
 	Interval      Interval      `json:"interval,omitempty"`      // whose it is
 	N             int           `json:"n"`                       // repeats
-	BestOf        int           `json:"best_of_trials"`          // completed trials that it is the best of
+	BestOf        int           `json:"best_of_trials"`          // completed trials that it is the best of; 0 if that is not told
 	Dominated     bool          `json:"dominated,omitempty"`     // another point is as accurate for less epsilon
 	// BestProbability is how likely its true mean is the highest of its epsilon, and
 	// FrontierProbability that no point of at most its epsilon has a higher one, by
@@ -129,19 +133,18 @@ func (r *Reader) frontier(ctx context.Context, id sweep.SweepID) (Frontier, erro
 // that it returns waits for them.
 func (f *Frontier) addOthers(ctx context.Context, q queryer, sweepKey int64) (wait func() error) {
 	var all []Dot
-	var cost Epsilon
 	var err error
-	accountant, delta := f.Accountant, f.Delta
+	cost := SearchCost{Disclosure: f.Disclosure, Accountant: f.Accountant, Delta: f.Delta}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if all, err = gather(ctx, q, scanDot, selectDots, sweepKey); err == nil {
-			cost, err = composed(ctx, q, sweepKey, accountant, delta)
+			err = cost.price(ctx, q, sweepKey)
 		}
 	}()
 	return func() error {
 		<-done
-		f.All, f.Composed = all, cost
+		f.All, f.Composed, f.Selection = all, cost.Composed, cost.Selection
 		return err
 	}
 }
@@ -177,6 +180,12 @@ func (f *Frontier) addPoints(ctx context.Context, q queryer, sweepKey int64) (er
 			return err
 		}
 		p := &f.Points[i]
+		if p.Selection, err = selected(ctx, q, p.trial, f.Accountant, p.Delta); err != nil {
+			return err
+		}
+		if p.Selection > 0 {
+			p.BestOf = 0
+		}
 		p.Low, p.High, p.Interval = noise.interval(p.Accuracy, p.Std, p.N)
 	}
 	return f.certify(ctx, q, sweepKey, noise)

@@ -206,6 +206,12 @@ func (m *merger) takeTrials(ctx context.Context, tx *sql.Tx) (err error) {
 	if err != nil {
 		return err
 	}
+	if _, err := take(ctx, tx, "selections", map[string]string{
+		"trial": "k.ours", "sweep": "s.ours", "draw": "coalesce(o.draw, 'in the folder of the results file that it was imported from')",
+	}, "", `other.selections o JOIN took_trials k ON k.theirs = o.trial AND k.fresh = 1 JOIN took_sweeps s ON s.theirs = o.sweep
+		WHERE o.slot NOT IN (SELECT slot FROM main.selections)`); err != nil {
+		return err
+	}
 	_, err = take(ctx, tx, "sweep_trials", map[string]string{
 		"sweep": "s.ours", "trial": "t.key", "state": "t.state", "forgiven": "0", "revision": "min(o.revision, n.revision)",
 	}, "", `other.sweep_trials o JOIN took_sweeps s ON s.theirs = o.sweep JOIN main.sweeps n ON n.key = s.ours

@@ -135,6 +135,9 @@ func sumOf(holds []hold) (n int) {
 
 // settle brings the trial's place in the ledger up to date with its attempts.
 func settle(ctx context.Context, tx *sql.Tx, trial int64) error {
+	if selected, err := isSelection(ctx, tx, trial); err != nil || selected {
+		return err // it is charged as a whole
+	}
 	e, err := readEntry(ctx, tx, trial)
 	if err != nil || len(e.attempts) == 0 {
 		return err

@@ -18,7 +18,7 @@ func (r *Reader) Pace(ctx context.Context, model, data, trainer string) (p Pace,
 		SELECT coalesce(sum(seconds) / sum(views), 0), count(*) FROM (
 			SELECT o.seconds AS seconds, 1.0 * t.batch_size * t.steps * max(1, t.augmult) AS views
 			FROM trials t JOIN outcomes o ON o.trial = t.key
-			WHERE t.state = 'completed' AND t.model = ? AND t.data = ? AND t.trainer = ? ORDER BY t.key DESC LIMIT ?)`,
+			WHERE t.state = 'completed' AND o.seconds > 0 AND t.model = ? AND t.data = ? AND t.trainer = ? ORDER BY t.key DESC LIMIT ?)`,
 		model, data, trainer, averaged).Scan(&p.SecondsPerView, &p.Trials)
 	if err != nil {
 		return Pace{}, fmt.Errorf("pace of %s: %w", model, explain(err))

@@ -44,6 +44,8 @@ type RunningTrial struct {
 	Steps    int           `json:"steps"`              // that it will make
 	Accuracy *float64      `json:"accuracy,omitempty"` // of the averaged weights, last measured; nil before
 	Epsilon  Epsilon       `json:"target_epsilon,omitzero"`
+
+	Selection bool `json:"private_selection,omitempty"` // it is a private selection, which shows nothing of how far it is: Step and Steps are 0
 }
 
 // averaged is how many completed trials the mean duration is taken over.
@@ -88,14 +90,18 @@ func (r *Reader) progress(ctx context.Context, id sweep.SweepID) (p Progress, er
 }
 
 const selectRunning = `
-	SELECT t.id, st.label, a.number, s.id, a.worker, a.from_step IS NULL, a.started, a.last_step, t.steps, coalesce(st.target_epsilon, 0)
+	SELECT t.id, st.label, a.number, s.id, a.worker, a.from_step IS NULL, a.started, a.last_step, t.steps, coalesce(st.target_epsilon, 0),
+		EXISTS (SELECT 1 FROM selections x WHERE x.trial = t.key)
 	FROM sweep_trials st JOIN trials t ON t.key = st.trial JOIN attempts a ON a.trial = t.key AND a.number = t.attempt
 	JOIN sweeps s ON s.key = a.sweep
 	WHERE st.sweep = ? AND st.gone = 0 AND st.state = 'running' ORDER BY a.from_step IS NULL, st.position`
 
 func scanRunning(rows *sql.Rows) (t RunningTrial, err error) {
 	var started string
-	err = rows.Scan(&t.ID, &t.Label, &t.Attempt, &t.Sweep, &t.Worker, &t.Waiting, &started, &t.Step, &t.Steps, &t.Epsilon)
+	err = rows.Scan(&t.ID, &t.Label, &t.Attempt, &t.Sweep, &t.Worker, &t.Waiting, &started, &t.Step, &t.Steps, &t.Epsilon, &t.Selection)
+	if t.Selection {
+		t.Step, t.Steps = 0, 0
+	}
 	t.Started = parseTime(started)
 	return t, err
 }

@@ -80,7 +80,7 @@ func (r *Reader) Close() error { return r.db.Close() }
 func (r *Reader) Offset(ctx context.Context, ref sweep.AttemptRef) (int64, error) {
 	var offset int64
 	err := r.db.QueryRowContext(ctx, `
-		SELECT a.report_bytes FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ? WHERE t.id = ?`,
+		SELECT a.report_bytes FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ?1 WHERE t.key = `+named("?2"),
 		ref.Number, ref.Trial).Scan(&offset)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = sweep.ErrNotFound
@@ -97,11 +97,11 @@ func (r *Reader) RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep
 	refs, err := gather(ctx, r.db, func(rows *sql.Rows) (ref sweep.AttemptRef, err error) {
 		ref.Sweep = id
 		return ref, rows.Scan(&ref.Trial, &ref.Number)
-	}, `SELECT t.id, a.number
+	}, `SELECT coalesce((SELECT slot FROM selections x WHERE x.trial = t.key), t.id), a.number
 		FROM sweeps s JOIN attempts a ON a.sweep = s.key AND a.ended IS NULL JOIN trials t ON t.key = a.trial
 		WHERE s.id = ?1
 		UNION ALL
-		SELECT t.id, a.number
+		SELECT coalesce((SELECT slot FROM selections x WHERE x.trial = t.key), t.id), a.number
 		FROM attempts a INDEXED BY attempts_doubtful JOIN sweeps s ON s.key = a.sweep JOIN trials t ON t.key = a.trial
 		WHERE a.doubtful_until > ?2 AND s.id = ?1`, id, now())
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *Reader) OpenAttempts(ctx context.Context, trial sweep.TrialID) ([]sweep
 		return ref, rows.Scan(&ref.Sweep, &ref.Number)
 	}, `SELECT s.id, a.number
 		FROM trials t JOIN attempts a ON a.trial = t.key AND (a.ended IS NULL OR a.doubtful_until > ?2) JOIN sweeps s ON s.key = a.sweep
-		WHERE t.id = ?1 ORDER BY a.number`, trial, now())
+		WHERE t.key = `+named("?1")+` ORDER BY a.number`, trial, now())
 	if err != nil {
 		return nil, fmt.Errorf("open attempts of trial %s: %w", trial, explain(err))
 	}
@@ -129,8 +129,8 @@ func (r *Reader) OpenAttempts(ctx context.Context, trial sweep.TrialID) ([]sweep
 func (r *Reader) Recorded(ctx context.Context, ref sweep.AttemptRef) (bool, error) {
 	var recorded bool
 	err := r.db.QueryRowContext(ctx, `
-		SELECT EXISTS (SELECT 1 FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ?
-			WHERE t.id = ? AND t.state = 'completed' AND a.ended IS NOT NULL AND a.failure IS NULL)`,
+		SELECT EXISTS (SELECT 1 FROM trials t JOIN attempts a ON a.trial = t.key AND a.number = ?1
+			WHERE t.key = `+named("?2")+` AND t.state = 'completed' AND a.ended IS NOT NULL AND a.failure IS NULL)`,
 		ref.Number, ref.Trial).Scan(&recorded)
 	if err != nil {
 		return false, fmt.Errorf("outcome of %s: %w", nameOf(ref), explain(err))

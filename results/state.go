@@ -31,7 +31,11 @@ func (s *Store) SetSweepState(ctx context.Context, id sweep.SweepID, state Sweep
 
 func setState(ctx context.Context, tx *sql.Tx, id sweep.SweepID, state SweepState, reason string) error {
 	res, err := tx.ExecContext(ctx, `
-		UPDATE sweeps SET changed = CASE WHEN state = ?2 THEN changed ELSE ?4 END, state = ?2, reason = ?3, cause = '' WHERE id = ?1`,
+		UPDATE sweeps SET changed = CASE
+				WHEN state = ?2 THEN changed
+				WHEN disclosure = '`+sweep.PrivateSelect+`' AND ?2 IN ('completed', 'failed') THEN created -- how long it took would tell how many it drew
+				ELSE ?4 END,
+			state = ?2, reason = ?3, cause = '' WHERE id = ?1`,
 		id, string(state), clean(reason), now())
 	if err != nil {
 		return err
@@ -149,6 +153,12 @@ func count(ctx context.Context, q queryer, sweepKey int64) (c Counts, err error)
 // Left is how many trials have no final state.
 func (c Counts) Left() int { return c.Pending + c.Waiting + c.Running + c.Stopped }
 
+// retried leaves out private selections that are decided: none of the trials that
+// they drew came to a result, and to draw again would be another selection.
+const retried = ` AND NOT EXISTS (
+	SELECT 1 FROM attempts a JOIN trials t ON t.key = a.trial AND t.attempt = a.number
+	WHERE a.trial = sweep_trials.trial AND a.failure = '` + string(sweep.NoWinner) + `')`
+
 // Retry makes the sweep's failed trials pending again and forgives them their
 // failures so far. It returns how many there were.
 func (s *Store) Retry(ctx context.Context, id sweep.SweepID) (int, error) {
@@ -160,12 +170,12 @@ func (s *Store) Retry(ctx context.Context, id sweep.SweepID) (int, error) {
 		}
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE sweep_trials SET forgiven = (SELECT attempt FROM trials WHERE key = trial)
-			WHERE sweep = ? AND gone = 0 AND state = 'failed'`, key); err != nil {
+			WHERE sweep = ? AND gone = 0 AND state = 'failed'`+retried, key); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `
 			UPDATE trials SET state = 'pending'
-			WHERE key IN (SELECT trial FROM sweep_trials WHERE sweep = ? AND gone = 0 AND state = 'failed')`, key)
+			WHERE key IN (SELECT trial FROM sweep_trials WHERE sweep = ? AND gone = 0 AND state = 'failed'`+retried+`)`, key)
 		if err != nil {
 			return err
 		}

@@ -133,7 +133,8 @@ func findByPrefix(ctx context.Context, tx *sql.Tx, prefix string) (int64, error)
 	}
 	hits, err := gather(ctx, tx, func(rows *sql.Rows) (h hit, err error) {
 		return h, rows.Scan(&h.key, &h.id)
-	}, `SELECT key, id FROM trials WHERE id >= ?1 AND id < `+end+` ORDER BY key DESC LIMIT 10`, prefix)
+	}, `SELECT key, id FROM trials WHERE id >= ?1 AND id < `+end+`
+		UNION SELECT trial, slot FROM selections WHERE slot >= ?1 AND slot < `+end+` ORDER BY key DESC LIMIT 10`, prefix)
 	switch {
 	case err != nil:
 		return 0, err

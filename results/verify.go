@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 
@@ -238,6 +239,9 @@ func (v *verifier) cost(ctx context.Context, key int64, where string) error {
 }
 
 func (v *verifier) ledger(ctx context.Context, key int64, where string) error {
+	if selected, err := isSelection(ctx, v.tx, key); err != nil || selected {
+		return errors.Join(err, v.selection(ctx, key, where))
+	}
 	e, err := readEntry(ctx, v.tx, key)
 	if err != nil {
 		return err
@@ -279,4 +283,22 @@ func (v *verifier) priced(ctx context.Context, key int64, where, event string) e
 // same allows for another processor's rounding.
 func same(a, b float64) bool {
 	return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
+}
+
+// selection wants a private selection that was begun to be charged, as what it is.
+func (v *verifier) selection(ctx context.Context, key int64, where string) error {
+	var sweepKey int64
+	var begun int
+	var charged sql.Null[string]
+	err := v.tx.QueryRowContext(ctx, `
+		SELECT x.sweep, (SELECT count(*) FROM attempts a WHERE a.trial = x.trial), (SELECT max(e.event) FROM ledger_events e WHERE e.sweep = s.id)
+		FROM selections x JOIN sweeps s ON s.key = x.sweep WHERE x.trial = ?`, key).Scan(&sweepKey, &begun, &charged)
+	if err != nil || begun == 0 {
+		return err
+	}
+	should, err := selectionEvent(ctx, v.tx, sweepKey)
+	if err == nil && charged.V != should {
+		v.complain(where, "the private selections of its sweep do %s, and the ledger counts %q", should, charged.V)
+	}
+	return err
 }

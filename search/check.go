@@ -20,6 +20,7 @@ func (p *parser) check() {
 	p.checkOptions()
 	p.checkRun()
 	p.checkStrategy()
+	p.checkDisclosure()
 	if d := p.sweep.Data; d.Train > 0 && d.Train+d.Validation > maxCount {
 		p.complain(p.placeOf("data.validation"), "data.validation: %d and data.train %d are more examples than a data set can have", d.Validation, d.Train)
 	}

@@ -132,9 +132,8 @@ var format = def{kind: mapping, keys: []def{
 		doc: "which points are run: all of the grid, or those that a strategy chooses; the name alone, or with its settings",
 	},
 	{
-		name: "disclosure", kind: choice, choices: []string{"research", "composed"}, fallback: "research",
-		doc: "whether epsilon counts the search: research counts one trial, as papers do; composed counts every trial of the sweep",
-		set: func(s *Sweep, v any) { s.Disclosure = v.(string) },
+		name: "disclosure", kind: mapping, short: "name", keys: disclosureKeys,
+		doc: "what is shown of the search, and so what it costs; the name alone, or with the settings of private-select",
 	},
 	{name: "run", kind: mapping, doc: "how trials are run; changes no result, and is not part of the sweep's ID", keys: runKeys},
 }}

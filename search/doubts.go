@@ -27,5 +27,8 @@ func (s *Sweep) Doubts() []string {
 	if s.Disclosure == "research" && s.Len() > 1 {
 		doubts = append(doubts, fmt.Sprintf("epsilon counts one trial; choosing among %d on the same data costs more (disclosure: composed counts them all)", s.Len()))
 	}
+	if s.private() && s.Trainer != nil {
+		doubts = append(doubts, "the trainer is an external program: that only the winner is seen holds as far as it keeps what it measures to itself")
+	}
 	return doubts
 }

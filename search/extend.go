@@ -26,6 +26,9 @@ func Extends(prev, next *Sweep) error {
 	compare("trainer", trainerName(prev.Trainer), trainerName(next.Trainer))
 	compare("privacy.delta", show(prev.Privacy.Delta), show(next.Privacy.Delta))
 	compare("privacy.noise", prev.Privacy.Noise, next.Privacy.Noise)
+	if prev.Disclosure == sweep.PrivateSelect || next.Disclosure == sweep.PrivateSelect {
+		return fmt.Errorf("extend sweep %s: a private selection is priced and drawn as a whole, before its first trial: it takes no more points and becomes no other; give the new sweep a name of its own", prev.Name)
+	}
 	if len(differ) == 0 {
 		return nil
 	}

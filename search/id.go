@@ -40,7 +40,7 @@ func (s *Sweep) ID() sweep.SweepID {
 		Data: s.Data, Model: s.Model, Init: s.Init,
 		Delta: show(s.Privacy.Delta), Accountant: string(s.Privacy.Accountant), Noise: s.Privacy.Noise,
 		Axes: make(map[string][]string), Where: s.Where, Repeats: s.Repeats,
-		Most: s.MostRepeats, Strategy: s.describe(), Disclosure: s.Disclosure,
+		Most: s.MostRepeats, Strategy: s.describe(), Disclosure: s.discloses(),
 	}
 	c.Init.File = ""
 	if s.Trainer != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"sweep/search/strategy"
 )
 
 // listed yields the points that are known before anything ran, each as the values
@@ -89,7 +91,7 @@ func (s *Sweep) axis(name string) int {
 // them; of a grid, all that pass.
 func (p *parser) draw() {
 	s := p.sweep
-	if s.Adaptive() && s.Strategy != "grid" {
+	if s.Adaptive() && s.Strategy != "grid" || s.private() && s.Strategy == "random" {
 		p.drawOne()
 		return
 	}
@@ -118,7 +120,11 @@ func (p *parser) draw() {
 // drawOne wants a space that has a point at all.
 func (p *parser) drawOne() {
 	space := newSpace(p.sweep)
-	asks, _ := p.sweep.strategy(space, nil).Next(nil, 1)
+	chooser := p.sweep.strategy(space, nil)
+	if p.sweep.private() {
+		chooser = strategy.Random{Space: space.cube(), Trials: 1}
+	}
+	asks, _ := chooser.Next(nil, 1)
 	switch {
 	case len(asks) > 0:
 	case space.err != nil:

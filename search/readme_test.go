@@ -28,7 +28,7 @@ func TestReadmeTables(t *testing.T) {
 		found = append(found, name)
 		return fmt.Sprintf("<!-- table: %s -->\n%s<!-- end -->\n", name, table(t, name))
 	})
-	if got := strings.Join(found, " "); got != "file data privacy grid strategy repeats init trainer run" {
+	if got := strings.Join(found, " "); got != "file data privacy grid strategy disclosure repeats init trainer run" {
 		t.Errorf("the page has the tables %q", got)
 	}
 	if *update {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"sweep"
 )
 
 // Settings are a strategy's own. Those that it has no use for are zero.
@@ -151,6 +153,9 @@ func (p *parser) checkStrategy() {
 		p.complain(p.keys[path], "%s: %s has no such setting; %s", path, m.name, has)
 	}
 	for _, key := range m.required {
+		if p.sweep.Disclosure == sweep.PrivateSelect {
+			break // their number is drawn
+		}
 		if _, given := p.keys["strategy."+key]; !given && !p.taken["strategy."+key] {
 			k, _ := def{keys: strategyKeys}.find(key)
 			p.complain(p.placeOf("strategy"), "strategy.%s: missing; %s needs it: %s", key, m.name, k.doc)

@@ -29,7 +29,8 @@ type Sweep struct {
 	Repeats    int            // trials of each point, which differ in their seed; ≥ 1
 	Strategy   string         // "grid", "tpe", …
 	Settings   Settings       // of the strategy
-	Disclosure string         // "research": epsilon does not count the search; "composed": it counts every trial
+	Disclosure string         // "research": epsilon does not count the search; "composed": it counts every trial; [sweep.PrivateSelect]
+	Selection  SelectionLaw   // of a private selection
 	Run        Run
 	Text       string // the file as given
 

@@ -33,7 +33,7 @@ func (s *Streak) follow(e endedTrial) {
 	case "":
 		s.Over = s.Over || e.completed
 		return
-	case sweep.Diverged, sweep.Cancelled, budgetType, sweep.Failure(sweep.Failed):
+	case sweep.Diverged, sweep.NoWinner, sweep.Cancelled, budgetType, sweep.Failure(sweep.Failed):
 		return
 	}
 	if e.failure != s.Failure || particulars.ReplaceAllString(e.reason, "#") != particulars.ReplaceAllString(s.Reason, "#") {

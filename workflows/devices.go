@@ -148,6 +148,30 @@ func (d *Devices) take(need float64) (taken []int, ok bool) {
 	return slices.Clip(whole), true
 }
 
+// invite makes room for a trial that came from no task queue: one of those that a
+// private selection runs on the slot it came with. The caller calls gone when the
+// trial is.
+func (d *Devices) invite() (gone func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.taken++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.taken--
+		d.left = max(0, d.left-1)
+		d.tell()
+	}
+}
+
+// stepAside leaves the devices to the trials that a private selection invites.
+func (d *Devices) stepAside() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left++
+	d.tell()
+}
+
 func (d *Devices) give(taken []int, share float64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -32,6 +32,7 @@ type record interface {
 	Offset(ctx context.Context, ref sweep.AttemptRef) (int64, error)
 	Collect(ctx context.Context, ref sweep.AttemptRef, r sweep.Reading) error
 	Record(ctx context.Context, ref sweep.AttemptRef, o sweep.Outcome) error
+	RecordWin(ctx context.Context, ref sweep.AttemptRef, w sweep.Win) error
 	EndAttempt(ctx context.Context, ref sweep.AttemptRef, e sweep.Ending) error
 	CheckpointStores(ctx context.Context, trial sweep.TrialID) ([]string, error)
 	Final(ctx context.Context, trial sweep.TrialID) (bool, error)
@@ -167,6 +168,13 @@ func (a *RecordActivities) MakeRoom(_ context.Context, trials int) (int, error) 
 // Record takes over what is left of the attempt's report and its outcome, then
 // clears the trial's folder, noise key and all.
 func (a *RecordActivities) Record(ctx context.Context, ref sweep.AttemptRef) error {
+	win, decided, err := a.Spool.Win(ref.Trial)
+	if err != nil {
+		return err
+	}
+	if decided && win != nil {
+		return a.recordWin(ctx, ref, *win)
+	}
 	outcome, err := a.Spool.Outcome(ref)
 	if errors.Is(err, spool.ErrNoOutcome) {
 		if done, err := a.Results.Recorded(ctx, ref); err != nil || done {
@@ -186,6 +194,20 @@ func (a *RecordActivities) Record(ctx context.Context, ref sweep.AttemptRef) err
 		return err
 	}
 	return a.Spool.Recorded(ref)
+}
+
+// recordWin is Record of a private selection.
+func (a *RecordActivities) recordWin(ctx context.Context, ref sweep.AttemptRef, win sweep.Win) error {
+	if err := a.takeOver(ctx, ref); err != nil {
+		return permanent(err)
+	}
+	if err := a.Results.RecordWin(ctx, ref, win); err != nil {
+		return permanent(err)
+	}
+	if err := errors.Join(a.Spool.MarkRecorded(ref.Trial), a.forget(ctx, ref.Trial)); err != nil {
+		return err
+	}
+	return a.Spool.Released(ref, win.Params.ID())
 }
 
 // forget removes the trial's checkpoints, and with them its noise key, from
@@ -219,7 +241,11 @@ func (a *RecordActivities) Tidy(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !final {
+		undecided, err := a.Spool.Undecided(trial)
+		if err != nil {
+			return err
+		}
+		if !final || undecided {
 			continue
 		}
 		if err := a.forget(ctx, trial); err != nil {

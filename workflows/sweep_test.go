@@ -135,6 +135,10 @@ func (l *ledger) fence(ref sweep.AttemptRef) error {
 	return nil
 }
 
+func (l *ledger) RecordWin(ctx context.Context, ref sweep.AttemptRef, w sweep.Win) error {
+	return l.Record(ctx, ref, w.Outcome)
+}
+
 func (l *ledger) Record(_ context.Context, ref sweep.AttemptRef, _ sweep.Outcome) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

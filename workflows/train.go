@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 	"time"
 
@@ -67,6 +68,9 @@ type TrainActivities struct {
 
 	Meter *Meter // nil measures nothing
 
+	// Draw draws the trials of a private selection, of which there may be none.
+	Draw func(sweep.Selection) ([]spool.Drawn, error)
+
 	// Heart, if set, takes the place of heartbeats to the server.
 	Heart func(context.Context, Beat) error
 }
@@ -80,6 +84,9 @@ type TrainInput struct {
 	Halve    bool                  // the microbatch that the trainer would take: an earlier attempt ran out of memory
 	Spool    spool.Folder
 	Settings Settings
+
+	Selection *sweep.Selection // what to run in place of Params, which stand for it; nil is a trial
+	drawn     bool             // by a private selection: what it measures is for nobody to see
 }
 
 // TrainDone says that the outcome lies in the spool.
@@ -97,17 +104,26 @@ type TrainDone struct {
 func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, error) {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	p := &pulse{lostAfter: in.Settings.lostAfter(), beat: Beat{Steps: in.Params.Steps}}
+	p := &pulse{lostAfter: in.Settings.lostAfter()}
+	if in.Selection == nil {
+		p.beat.Steps = in.Params.Steps
+	}
 	go p.keep(work, cancel, a.heart(ctx, p.lostAfter/4), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
 	tell := teller(ctx)
 	ended := a.observe(ctx, in)
-	done, err := a.run(work, in, func(e trainerplugin.Event) {
-		a.Meter.event(in.Ref, e)
-		b := p.event(e)
-		if _, ok := e.(trainerplugin.Evaluation); ok {
-			tell(b)
-		}
-	})
+	var done TrainDone
+	var err error
+	if in.Selection != nil {
+		done, err = a.selectBest(work, in) // which shows nothing of how it gets on
+	} else {
+		done, err = a.run(work, in, func(e trainerplugin.Event) {
+			a.Meter.event(in.Ref, e)
+			b := p.event(e)
+			if _, ok := e.(trainerplugin.Evaluation); ok {
+				tell(b)
+			}
+		})
+	}
 	err = applicationError(work, err)
 	ended(done, err)
 	return done, err
@@ -163,50 +179,65 @@ func teller(ctx context.Context) func(Beat) {
 
 // run makes one attempt and leaves its outcome in the spool.
 func (a *TrainActivities) run(ctx context.Context, in TrainInput, watch func(trainerplugin.Event)) (done TrainDone, err error) {
+	err = a.attempt(ctx, in, func(e trainerplugin.Event) (bool, error) {
+		watch(e)
+		return true, nil
+	}, func(o sweep.Outcome) error {
+		done = TrainDone{o.Steps, o.Accuracy}
+		return in.Spool.WriteOutcome(in.Ref, o)
+	})
+	return done, err
+}
+
+// attempt makes one attempt at a trial and calls finish with its outcome. pass is
+// told of each event, and says whether it goes into the report.
+func (a *TrainActivities) attempt(ctx context.Context, in TrainInput, pass func(trainerplugin.Event) (bool, error), finish func(sweep.Outcome) error) (err error) {
 	place := &seat{devices: a.Devices, need: in.Settings.GPUs}
 	if err := place.early(ctx); err != nil {
-		return done, err
+		return err
 	}
 	defer place.end()
 	report, err := in.Spool.Create(in.Ref, a.Worker)
 	if err != nil {
-		return done, err
+		return err
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
 	store, err := openStore(ctx, in.Settings.Checkpoints, in.Spool)
 	if err != nil {
-		return done, err
+		return err
 	}
 	defer func() { err = errors.Join(err, clearAway(ctx, store, in), store.Close()) }()
 	if err := in.Spool.CreateWork(in.Ref); err != nil {
-		return done, err
+		return err
 	}
 	k := &keeper{store: store, at: in.Settings.Checkpoints, spool: in.Spool, ref: in.Ref, report: report}
 	if err := k.fetch(ctx, in.From); err != nil {
-		return done, err
+		return err
 	}
 	outcome, err := a.launch(ctx, in, place, func(e trainerplugin.Event) error {
 		if s, ok := e.(trainerplugin.Started); ok && in.Stream != "" && s.NoiseID != in.Stream {
 			return fmt.Errorf("%w: its checkpoint is of no use, and the privacy budget has no room for starting over with fresh noise", trainerplugin.ErrRefused)
 		}
-		err := k.event(ctx, e)
-		watch(e)
-		return err
+		reported, err := pass(e)
+		if err != nil || !reported {
+			return err
+		}
+		return k.event(ctx, e)
 	})
 	if err != nil {
-		return done, err
+		return err
 	}
 	if in.Settings.KeepWeights {
 		if err := in.Spool.KeepWeights(in.Ref); err != nil {
-			return done, err
+			return err
 		}
 	}
-	return TrainDone{outcome.Steps, outcome.Accuracy}, in.Spool.WriteOutcome(in.Ref, outcome)
+	return finish(outcome)
 }
 
 // launch runs the attempt's trainer in a process of its own.
 func (a *TrainActivities) launch(ctx context.Context, in TrainInput, place *seat, report func(trainerplugin.Event) error) (o sweep.Outcome, err error) {
-	log, err := in.Spool.CreateLog(in.Ref)
+	log, err := a.log(in)
 	if err != nil {
 		return o, err
 	}
@@ -247,6 +278,19 @@ func noteHalved(report func(trainerplugin.Event) error, now, before int) func(tr
 	}
 }
 
+// log is where the attempt's trainer prints to. What one of a private selection
+// prints may tell what it came to, and is not kept.
+func (a *TrainActivities) log(in TrainInput) (io.WriteCloser, error) {
+	if in.drawn {
+		return discarded{io.Discard}, nil
+	}
+	return in.Spool.CreateLog(in.Ref)
+}
+
+type discarded struct{ io.Writer }
+
+func (discarded) Close() error { return nil }
+
 // clearAway removes the attempt's folder with all that the trainer left there.
 // An attempt believed dead may outlast the one that took its place, and even
 // the trial: then it must leave nothing in the store either.
@@ -262,7 +306,7 @@ func clearAway(ctx context.Context, store *checkpoints.Store, in TrainInput) err
 
 func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job {
 	evaluate := in.Settings.EvaluateEvery
-	if evaluate == 0 {
+	if evaluate == 0 && !in.drawn {
 		evaluate = (in.Params.Steps + 9) / 10
 	}
 	return trainerplugin.Job{
@@ -288,6 +332,8 @@ func applicationError(ctx context.Context, err error) error {
 		kind = sweep.Lost
 	case temporal.IsCanceledError(cause), errors.Is(err, ErrKilled):
 		kind = sweep.Cancelled
+	case errors.Is(err, errNoWinner):
+		kind = sweep.NoWinner
 	case errors.Is(err, trainerplugin.ErrRefused):
 		kind = sweep.Refused
 	case errors.Is(err, trainerplugin.ErrDiverged):
@@ -305,13 +351,10 @@ func applicationError(ctx context.Context, err error) error {
 // diskTrouble reports whether this machine could not write what it must: its
 // disk is full, over quota, read-only or broken. It is no fault of the trial.
 func diskTrouble(err error) bool {
-	for _, no := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
-		if errors.Is(err, no) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(diskTroubles, func(no error) bool { return errors.Is(err, no) })
 }
+
+var diskTroubles = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO}
 
 // isGone reports whether the server no longer knows the attempt: it timed out,
 // or its workflow has ended.

@@ -106,7 +106,7 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 	switch kind {
 	case sweep.Cancelled:
 		end.Next = sweep.Stopped
-	case sweep.Refused, sweep.Diverged:
+	case sweep.Refused, sweep.Diverged, sweep.NoWinner:
 		end.Next = sweep.Failed
 	case sweep.NoMemory: // its next attempt has half the microbatch, and there is one
 		if claim.NoMemory > 0 {
@@ -139,7 +139,7 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 // workflow's, so that each is a row of the record.
 func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, c sweep.Claim) (TrainDone, error) {
 	limit := t.in.Settings.TrialTimeout
-	if limit == 0 {
+	if limit == 0 || c.Selection != nil { // which holds each of its trials to the limit
 		limit = 10 * 365 * 24 * time.Hour // the server wants a limit
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
@@ -156,6 +156,7 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, c sweep.Cla
 	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{
 		Ref: ref, Params: c.Params, From: c.Checkpoints, Stream: c.Stream, Spool: t.in.Spool, Settings: t.in.Settings,
 		Halve: c.NoMemory > 0,
+		Selection: c.Selection,
 	}).Get(ctx, &done)
 	return done, err
 }

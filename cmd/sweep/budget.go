@@ -187,7 +187,7 @@ func affordable(ctx context.Context, c *cli.Context, p place, id sweep.SweepID, 
 	if err != nil {
 		return err
 	}
-	a, err := r.Afford(ctx, trialRecords(s, kept), foreseen...)
+	a, err := r.Afford(ctx, trialRecords(id, s, kept), foreseen...)
 	if err != nil || a.Fits {
 		return err
 	}
@@ -225,12 +225,19 @@ func foreseenTrials(ctx context.Context, r *results.Reader, id sweep.SweepID, s 
 }
 
 func refused(a results.Affordance) error {
-	return fmt.Errorf("the privacy budget of %s, epsilon %s at delta %s, has no room for this sweep: epsilon %s is spent or reserved, and %d trials would make it %s",
-		a.Data, exact(float64(a.Budget.Epsilon)), exact(a.Budget.Delta), privacy.FormatEpsilon(float64(a.Before), 4), a.Trials, privacy.FormatEpsilon(float64(a.After), 4))
+	what := fmt.Sprintf("%d trials", a.Trials)
+	if a.Selections > 0 {
+		what = "its private selection"
+	}
+	return fmt.Errorf("the privacy budget of %s, epsilon %s at delta %s, has no room for this sweep: epsilon %s is spent or reserved, and %s would make it %s",
+		a.Data, exact(float64(a.Budget.Epsilon)), exact(a.Budget.Delta), privacy.FormatEpsilon(float64(a.Before), 4), what, privacy.FormatEpsilon(float64(a.After), 4))
 }
 
 // wouldFit says what of the sweep, or which sweep in its place, the budget allows.
 func wouldFit(a results.Affordance, s *search.Sweep) string {
+	if a.Selections > 0 {
+		return fmt.Sprintf("a private selection is charged as a whole: less disclosure.mean, the law logarithmic or smaller epsilons cost less (`sweep plan` says how much); `sweep budget show %s` says what is spent", a.Data)
+	}
 	var ways []string
 	if a.Prefix > 0 {
 		ways = append(ways, fmt.Sprintf("the first %d of the %d trials fit (--partly runs as many)", a.Prefix, a.Trials))

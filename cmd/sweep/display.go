@@ -124,6 +124,10 @@ func block(p results.Progress, eta time.Duration, width int) []string {
 			lines = append(lines, fmt.Sprintf("  … and %d more", len(p.Running)-most))
 			break
 		}
+		if t.Selection {
+			lines = append(lines, "  "+t.Label+": how far it is would tell how many trials it draws, and is not shown")
+			continue
+		}
 		accuracy := "      –"
 		if t.Accuracy != nil {
 			accuracy = fmt.Sprintf("%5.2f %%", 100*(*t.Accuracy))

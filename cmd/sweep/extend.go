@@ -107,7 +107,7 @@ func changes(ctx context.Context, p place, s *search.Sweep) (results.SweepInfo, 
 	if err != nil {
 		return info, results.Added{}, err
 	}
-	added, err := r.Compare(ctx, id, trialRecords(s, kept))
+	added, err := r.Compare(ctx, id, trialRecords(id, s, kept))
 	return info, added, err
 }
 

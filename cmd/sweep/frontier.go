@@ -104,9 +104,9 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 		}
 	}
 	if c.String("output") == "csv" { // where nothing stands below the table
-		l.headings = append(l.headings, "ε of the search, composed", "disclosure")
+		l.headings = append(l.headings, "ε of the search", "disclosure")
 		for i := range l.rows {
-			l.rows[i] = append(l.rows[i], privacy.FormatEpsilon(float64(f.Composed), 4), disclosed(f.Disclosure))
+			l.rows[i] = append(l.rows[i], privacy.FormatEpsilon(float64(cmp.Or(f.Selection, f.Composed)), 4), disclosed(f.Disclosure))
 		}
 	}
 	w := c.App.Writer
@@ -135,8 +135,11 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 
 // disclosed says what epsilons in a row count.
 func disclosed(disclosure string) string {
-	if disclosure == "composed" {
+	switch disclosure {
+	case "composed":
 		return "composed: every trial is counted"
+	case sweep.PrivateSelect:
+		return disclosure + ": ε of the search covers whatever number of trials was drawn, of which only the winner is shown"
 	}
 	return disclosure + ": the search is not counted"
 }
@@ -153,7 +156,11 @@ func frontierRow(p results.Point) []any {
 	if p.Std != nil {
 		std = fmt.Sprintf("%.2f", 100**p.Std)
 	}
-	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, dash(formatInterval(p.Low, p.High)), p.N, p.BestOf,
+	bestOf := any(p.BestOf)
+	if p.BestOf == 0 {
+		bestOf = "drawn, ε " + privacy.FormatEpsilon(float64(p.Selection), 4)
+	}
+	return []any{target, spent, fmt.Sprintf("%.2f", 100*p.Accuracy), std, dash(formatInterval(p.Low, p.High)), p.N, bestOf,
 		chance(p.BestProbability), chance(p.FrontierProbability), p.Params.Noise, hyper(p.Params)}
 }
 

@@ -293,7 +293,7 @@ func (h *host) trainWorkers(r role) ([]worker.Worker, error) {
 		Launch: func(ctx context.Context, t workflows.Trainer, j trainerplugin.Job, log io.Writer) (workflows.Launched, error) {
 			return launchWith(ctx, ahead, t, j, log)
 		},
-		Devices: h.devices, DataDir: h.data, Worker: devserver.Identity("train"),
+		Devices: h.devices, DataDir: h.data, Worker: devserver.Identity("train"), Draw: drawTrials,
 		Finish: finishFor(r.grace), Hurry: r.hurry,
 	}
 	if h.metrics != nil {

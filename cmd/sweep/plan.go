@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sweep"
 	"sweep/search"
 	"sweep/sweeps"
 )
@@ -94,6 +95,9 @@ func planTable(c *cli.Context, s *search.Sweep) error {
 		seen := float64(t.Params.Batch) * float64(t.Params.Steps) * float64(max(1, t.Params.AugMult))
 		l.rows = append(l.rows, []any{string(t.Params.ID()), target, t.Params.Noise, t.Params.SampleRate(), t.Params.Steps, seen, t.Label})
 	}
+	if s.Disclosure == sweep.PrivateSelect {
+		l.headings[0] = "point"
+	}
 	for t := range s.Trials(calibrate) { // billOf has seen every error
 		if show(t); limit > 0 && len(l.rows) >= limit {
 			break
@@ -106,14 +110,14 @@ func planTable(c *cli.Context, s *search.Sweep) error {
 		return err
 	}
 	w := c.App.Writer
-	switch n := p.trials - len(l.rows); {
+	switch n := p.listed(s) - len(l.rows); {
 	case n > 0 && s.Adaptive():
 		fmt.Fprintf(w, "… and up to %d more, as %s decides when others have ended\n", n, s.Strategy)
 	case n > 0:
 		fmt.Fprintf(w, "… and %d more (--limit 0 prints all)\n", n)
 	}
-	fmt.Fprintf(w, "%s: trials: %d, %.4g views in all; δ = %s by %s, noise %s; nothing was started\n",
-		s.ID(), p.trials, p.views, strconv.FormatFloat(s.Privacy.Delta, 'g', -1, 64), s.Privacy.Accountant, s.Privacy.Noise)
+	fmt.Fprintf(w, "%s: trials: %s, %.4g views in all; δ = %s by %s, noise %s; nothing was started\n",
+		s.ID(), p.trialsText(s), p.views, strconv.FormatFloat(s.Privacy.Delta, 'g', -1, 64), s.Privacy.Accountant, s.Privacy.Noise)
 	tellDoubts(w, s)
 	if err := p.print(c, s); err != nil {
 		return err

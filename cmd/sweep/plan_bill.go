@@ -28,6 +28,9 @@ type bill struct {
 	most    float64 // views of the largest
 	guessed bool    // it is what a strategy that decides as trials end may come to at most
 
+	selections []search.Selection // of a sweep that is one
+	points     int                // that they draw from, as far as they can be listed
+
 	kinds      []kindOfStep // in the order in which they come
 	steps      map[kindOfStep]int
 	mechanisms []privacy.DPSGD // the first different ones
@@ -73,6 +76,9 @@ func billOf(s *search.Sweep) (*bill, []search.Trial, error) {
 		}
 		p.add(t, 1)
 	}
+	if s.Disclosure == sweep.PrivateSelect {
+		return p, nil, p.expect(s)
+	}
 	if !s.Adaptive() {
 		return p, nil, nil
 	}
@@ -114,9 +120,9 @@ func (p *bill) composed(delta float64) (float64, error) {
 // print tells what the sweep costs in time and privacy.
 func (p *bill) print(c *cli.Context, s *search.Sweep) error {
 	w := c.App.Writer
-	about := ""
-	if p.guessed {
-		about = "up to about "
+	place, err := placeOf(c)
+	if err != nil {
+		return err
 	}
 	delta := s.Privacy.Delta
 	for _, m := range p.mechanisms {
@@ -128,6 +134,26 @@ func (p *bill) print(c *cli.Context, s *search.Sweep) error {
 		}
 		fmt.Fprintln(w)
 	}
+	if s.Disclosure == sweep.PrivateSelect {
+		err = p.printSelections(w, s)
+	} else {
+		p.printDisclosures(w, s)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.printBudget(c.Context, w, place, s); err != nil {
+		return err
+	}
+	return p.printTime(c, w, place, s)
+}
+
+// printDisclosures tells what the search costs under each disclosure.
+func (p *bill) printDisclosures(w io.Writer, s *search.Sweep) {
+	about, delta := "", s.Privacy.Delta
+	if p.guessed {
+		about = "up to about "
+	}
 	fmt.Fprintf(w, "disclosure research: each trial's own ε, and nothing for the search\n")
 	if ε, err := p.composed(delta); err != nil {
 		fmt.Fprintf(w, "disclosure composed: %v\n", err)
@@ -137,14 +163,6 @@ func (p *bill) print(c *cli.Context, s *search.Sweep) error {
 	if s.Adaptive() {
 		fmt.Fprintf(w, "disclosure private-select: not with %s, whose trials depend on one another\n", s.Strategy)
 	}
-	place, err := placeOf(c)
-	if err != nil {
-		return err
-	}
-	if err := p.printBudget(c.Context, w, place, s); err != nil {
-		return err
-	}
-	return p.printTime(c, w, place, s)
 }
 
 // printBudget tells what remains of the data set's budget, if it has one.

@@ -111,6 +111,9 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 			return err
 		}
 	}
+	if _, err := s.Selections(id, calibrate); err != nil {
+		return err
+	}
 	return runSweep(c, p, id, s, c.Args().First())
 }
 
@@ -169,7 +172,7 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 		Settings: workflows.Settings{
 			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
 			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout, KeepWeights: s.Run.KeepWeights,
-			Checkpoints: h.checkpoints, LostAfter: lostAfter,
+			Checkpoints: h.checkpoints, LostAfter: lostAfter, AtOnce: parallel,
 		},
 	}
 	if atOnce, _ := shares(r); h.owner && atOnce <= parallel && !s.Adaptive() {
@@ -190,6 +193,9 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 			return workflows.Entered{}, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
 		}
 		s.Prepare(calibrate)
+		if _, err := s.Selections(sub.Sweep, calibrate); err != nil {
+			return workflows.Entered{}, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
+		}
 		for range s.Trials(calibrate) { // the record is locked while it draws trials: they must come without waiting
 			if ctx.Err() != nil {
 				return workflows.Entered{}, context.Cause(ctx)
@@ -199,7 +205,7 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 		if err != nil {
 			return workflows.Entered{}, err
 		}
-		added, err := store.AddSweep(ctx, sweepRecord(sub.Sweep, sub.File, s), trialRecords(s, kept))
+		added, err := store.AddSweep(ctx, sweepRecord(sub.Sweep, sub.File, s), trialRecords(sub.Sweep, s, kept))
 		return workflows.Entered{New: added.New, Known: added.Known, Reused: added.Reused, Gone: added.Gone}, err
 	}
 }

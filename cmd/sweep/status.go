@@ -58,7 +58,11 @@ func printStatus(c *cli.Context, p place, info results.SweepInfo, progress resul
 		if t.Accuracy != nil {
 			accuracy = round2(100 * *t.Accuracy)
 		}
-		l.rows = append(l.rows, []any{string(t.ID), stateOf(t), t.Step, t.Steps, accuracy, time.Since(t.Started).Round(time.Second).String(), t.Attempt, label(t, info.ID)})
+		step, steps := any(t.Step), any(t.Steps)
+		if t.Selection {
+			step, steps = nil, nil
+		}
+		l.rows = append(l.rows, []any{string(t.ID), stateOf(t), step, steps, accuracy, time.Since(t.Started).Round(time.Second).String(), t.Attempt, label(t, info.ID)})
 	}
 	if c.String("output") != "table" {
 		return l.print(c)

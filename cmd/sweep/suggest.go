@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +11,9 @@ import (
 	"sweep"
 	"sweep/results"
 	"sweep/search"
+	"sweep/trainerplugin"
 	"sweep/workflows"
+	"sweep/workflows/spool"
 )
 
 // suggester has the strategies of sweeps add trials to the record.
@@ -110,8 +113,12 @@ func keptTrials(ctx context.Context, record *results.Reader, id sweep.SweepID, s
 	return s.Keep(known, calibrate)
 }
 
-// trialRecords yields the trials that s lists, and the kept ones, in the record's terms.
-func trialRecords(s *search.Sweep, kept []search.Trial) func(yield func(results.TrialRecord, error) bool) {
+// trialRecords yields the trials that s lists, and the kept ones, in the record's
+// terms; of a private selection, what stands for it in the sweep of that id.
+func trialRecords(id sweep.SweepID, s *search.Sweep, kept []search.Trial) func(yield func(results.TrialRecord, error) bool) {
+	if s.Disclosure == sweep.PrivateSelect {
+		return selectionRecords(id, s)
+	}
 	return func(yield func(results.TrialRecord, error) bool) {
 		for t, err := range s.Trials(calibrate) {
 			if !yield(recordOf(t), err) {
@@ -137,4 +144,35 @@ func recordOf(t search.Trial) results.TrialRecord {
 		Params: t.Params, Index: t.Index, Repeat: t.Repeat, Label: t.Label,
 		TargetEpsilon: t.Target.Epsilon, Delta: t.Target.Delta, Asked: t.Asked, Proxy: t.Proxy,
 	}
+}
+
+func selectionRecords(id sweep.SweepID, s *search.Sweep) func(yield func(results.TrialRecord, error) bool) {
+	return func(yield func(results.TrialRecord, error) bool) {
+		all, err := s.Selections(id, calibrate)
+		if err != nil {
+			yield(results.TrialRecord{}, err)
+			return
+		}
+		for _, sel := range all {
+			r := recordOf(sel.Slot)
+			r.Select = sel.Event
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// drawTrials draws the trials of a private selection.
+func drawTrials(sel sweep.Selection) ([]spool.Drawn, error) {
+	s, err := search.Parse(sel.File, []byte(sel.Text))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", trainerplugin.ErrRefused, err) // another version wrote it
+	}
+	trials, err := s.Draw(sel.Target, calibrate, rand.Reader)
+	drawn := make([]spool.Drawn, len(trials))
+	for i, t := range trials {
+		drawn[i] = spool.Drawn{Params: t.Params, Label: t.Label}
+	}
+	return drawn, err
 }

@@ -9,6 +9,7 @@
 //	ROOT/<trial>/attempt-<attempt>/       where the trainer works, while it does
 //	ROOT/<trial>/weights-<attempt>…       weights to be kept, until the attempt is recorded
 //	ROOT/<trial>/checkpoints/             see package checkpoints, unless a bucket has them
+//	ROOT/<trial>/selection/               of a private selection: see [Vault]
 package spool
 
 import (
@@ -100,7 +101,7 @@ func (f Folder) Recorded(ref sweep.AttemptRef) error {
 
 // Tidy removes what a trial that has its final state needs no more.
 func (f Folder) Tidy(id sweep.TrialID) error {
-	return f.remove(id, append(slices.Clone(private), "weights-*", "report-*.jsonl", "outcome-*.json")...)
+	return f.remove(id, append(slices.Clone(private), "weights-*", "report-*.jsonl", "outcome-*.json", "selection", "win.json")...)
 }
 
 // private are the names of what may hold a trial's noise key.
@@ -181,7 +182,12 @@ func writeDurably(path string, text []byte) (err error) {
 	if err = os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}
