@@ -155,7 +155,7 @@ func (t *trialRun) train(ctx workflow.Context, ref sweep.AttemptRef, c sweep.Cla
 	var done TrainDone
 	err := workflow.ExecuteActivity(ctx, w.Train, TrainInput{
 		Ref: ref, Params: c.Params, From: c.Checkpoints, Stream: c.Stream, Spool: t.in.Spool, Settings: t.in.Settings,
-		Halve: c.NoMemory > 0,
+		Halve:     c.NoMemory > 0,
 		Selection: c.Selection,
 	}).Get(ctx, &done)
 	return done, err

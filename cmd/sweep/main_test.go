@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 		"witness":        serveWitness,
 		"broken-trainer": trainertest.ServeFromEnv,
 		"fake-trainer":   func() { trainerplugin.Serve(trainertest.Fake{}) },
+		"tattler":        func() { trainerplugin.Serve(tattler{}) },
 	})
 }
 
@@ -48,7 +49,12 @@ func TestMain(m *testing.M) {
 // for tests whose trials have to last a certain time.
 func fakeTrainer(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath("fake-trainer")
+	return externalTrainer(t, "fake-trainer")
+}
+
+func externalTrainer(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatal(err)
 	}
