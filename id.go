@@ -39,6 +39,14 @@ func (p Params) WithRepeat(r int) Params {
 	return p
 }
 
+// WithOwnRepeat is WithRepeat for a sweep whose seeds are its own, so that no
+// trial of another sweep is one of its.
+func (p Params) WithOwnRepeat(owner SweepID, r int) Params {
+	sum := sha256.Sum256([]byte("sweep/own-seed/1\n" + string(owner) + "\n" + string(p.Point()) + "\n" + strconv.Itoa(r)))
+	p.Seed = binary.BigEndian.Uint64(sum[:8]) >> 11
+	return p
+}
+
 // Digest is the SHA-256, in hex, of v's JSON form under a kind that keeps
 // digests of different things apart. Go prints struct fields in order, map keys
 // sorted and floats in their shortest exact form, so equal values have equal

@@ -211,3 +211,31 @@ func BenchmarkTally(b *testing.B) {
 		}
 	}
 }
+
+// Quantiles against closed forms: Pr[K ≤ k] = 1-(1-γ)^k of a geometric number, and
+// sums of the Poisson probabilities.
+func TestQuantile(t *testing.T) {
+	run := DPSGD{0.1, 3, 10}
+	for _, p := range []float64{0, 0.3, 0.5, 0.95, 0.999} {
+		geometric, err := Select{run, Geometric, 8, 0}.Quantile(p)
+		want := max(1, int(math.Ceil(math.Log1p(-p)/math.Log1p(-1./8)-1e-9)))
+		if err != nil || geometric != want {
+			t.Errorf("geometric, %v: %d, %v; want %d", p, geometric, err, want)
+		}
+		poisson, err := Select{run, Poisson, 8, 0}.Quantile(p)
+		k, term, sum := 0, math.Exp(-8), math.Exp(-8)
+		for sum < p {
+			k++
+			term *= 8 / float64(k)
+			sum += term
+		}
+		if err != nil || poisson != k {
+			t.Errorf("poisson, %v: %d, %v; want %d", p, poisson, err, k)
+		}
+	}
+	for _, p := range []float64{-0.1, 1, math.NaN()} {
+		if k, err := (Select{run, Geometric, 8, 0}).Quantile(p); err == nil {
+			t.Errorf("quantile at %v is %d", p, k)
+		}
+	}
+}

@@ -21,6 +21,7 @@ type SweepRecord struct {
 	Text       string // the whole file
 	Accountant privacy.Accountant
 	Delta      float64           // in (0, 1)
+	OwnSeeds   bool              // its seeds are its own, so that no other sweep's results count for it; of a sweep that is in the record already, what it was
 	Disclosure string            // "research", "composed" or [sweep.PrivateSelect]
 	Most       int               // trials that its strategy may come to; 0 where the file lists them all
 	Versions   map[string]string // of the programs and libraries that read the file
@@ -170,9 +171,9 @@ func enter(ctx context.Context, tx *sql.Tx, prices priceList, r SweepRecord) (*a
 	a := &adder{tx: tx, prices: prices}
 	at := now()
 	if _, err := tx.ExecContext(ctx, `
-		INSERT INTO sweeps (id, name, created, revision, state, reason, changed, accountant, delta, disclosure)
-		VALUES (?1, ?2, ?3, 0, 'created', '', ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING`,
-		r.ID, r.Name, at, r.Accountant, r.Delta, r.Disclosure); err != nil {
+		INSERT INTO sweeps (id, name, created, revision, state, reason, changed, accountant, delta, disclosure, own_seeds)
+		VALUES (?1, ?2, ?3, 0, 'created', '', ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING`,
+		r.ID, r.Name, at, r.Accountant, r.Delta, r.Disclosure, r.OwnSeeds); err != nil {
 		return nil, err
 	}
 	var newest string

@@ -23,15 +23,16 @@ type SweepInfo struct {
 	Accountant privacy.Accountant `json:"accountant"`
 	Delta      float64            `json:"delta"`
 	Disclosure string             `json:"disclosure"`
-	Revision   int                `json:"revision"` // number of its newest file; the first is 1
-	File       string             `json:"file"`     // where that was read
-	Text       string             `json:"-"`        // and what it says
-	Versions   map[string]string  `json:"versions"` // of the programs that read it
+	OwnSeeds   bool               `json:"own_seeds,omitempty"` // no other sweep's results count for it
+	Revision   int                `json:"revision"`            // number of its newest file; the first is 1
+	File       string             `json:"file"`                // where that was read
+	Text       string             `json:"-"`                   // and what it says
+	Versions   map[string]string  `json:"versions"`            // of the programs that read it
 	Counts     Counts             `json:"counts"`
 }
 
 const selectSweeps = `
-	SELECT s.key, s.id, s.name, s.created, s.state, s.reason, s.cause, s.changed, s.accountant, s.delta, s.disclosure,
+	SELECT s.key, s.id, s.name, s.created, s.state, s.reason, s.cause, s.changed, s.accountant, s.delta, s.disclosure, s.own_seeds,
 		s.revision, r.file, r.text, r.versions
 	FROM sweeps s JOIN revisions r ON r.sweep = s.key AND r.number = s.revision `
 
@@ -43,7 +44,7 @@ func (r *Reader) sweeps(ctx context.Context, where string, args ...any) ([]Sweep
 	rows, err := gather(ctx, r.db, func(rows *sql.Rows) (s row, err error) {
 		i := &s.info
 		var created, changed, versions string
-		if err := rows.Scan(&s.key, &i.ID, &i.Name, &created, &i.State, &i.Reason, &i.Cause, &changed, &i.Accountant, &i.Delta, &i.Disclosure,
+		if err := rows.Scan(&s.key, &i.ID, &i.Name, &created, &i.State, &i.Reason, &i.Cause, &changed, &i.Accountant, &i.Delta, &i.Disclosure, &i.OwnSeeds,
 			&i.Revision, &i.File, &i.Text, &versions); err != nil {
 			return s, err
 		}

@@ -55,6 +55,23 @@ func (s *Sweep) ID() sweep.SweepID {
 	return sweep.SweepID(s.Name + "-" + sweep.Digest("sweep", c)[:8])
 }
 
+// WithOwnSeeds is s as the sweep of the given ID runs it with seeds of its own:
+// its trials are those of no other sweep, so that no earlier result counts for
+// them. The same ID has the same trials again.
+func (s *Sweep) WithOwnSeeds(id sweep.SweepID) *Sweep {
+	own := *s
+	own.owner = id
+	return &own
+}
+
+// FreshID is the ID of a sweep of s's content beside before earlier ones of its name.
+func (s *Sweep) FreshID(before int) sweep.SweepID {
+	if before == 0 {
+		return s.ID()
+	}
+	return sweep.SweepID(s.Name + "-" + sweep.Digest("sweep", []any{s.ID(), before})[:8])
+}
+
 // spelled is all that an axis is, in show's spelling and sorted.
 func (a Axis) spelled() []string {
 	if a.Expr != "" {

@@ -199,3 +199,33 @@ func TestSelectionIsNotExtended(t *testing.T) {
 		t.Errorf("IDs %v: the law is part of what a sweep is", ids)
 	}
 }
+
+// Seeds of its own make other trials of the same points, the same each time.
+func TestOwnSeeds(t *testing.T) {
+	s := selector(t, strings.Replace(selecting, "disclosure: {name: private-select, law: geometric, mean: 6}", "repeats: 2", 1))
+	ids := func(s *Sweep) (all []sweep.TrialID, points []sweep.PointID) {
+		for trial, err := range s.Trials(quick) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, points = append(all, trial.Params.ID()), append(points, trial.Params.Point())
+		}
+		return all, points
+	}
+	plain, points := ids(s)
+	fresh := s.FreshID(1)
+	own, ownPoints := ids(s.WithOwnSeeds(fresh))
+	again, _ := ids(s.WithOwnSeeds(fresh))
+	other, _ := ids(s.WithOwnSeeds(s.FreshID(2)))
+	if !slices.Equal(own, again) || !slices.Equal(points, ownPoints) {
+		t.Errorf("own seeds made %v, then %v", own, again)
+	}
+	all := slices.Concat(plain, own, other)
+	slices.Sort(all)
+	if n := len(slices.Compact(all)); n != 3*len(plain) {
+		t.Errorf("%d different trials of 3 sweeps with %d each", n, len(plain))
+	}
+	if s.FreshID(0) != s.ID() || fresh == s.ID() || !strings.HasPrefix(string(fresh), "s-") {
+		t.Errorf("IDs %s, %s and %s", s.ID(), s.FreshID(0), fresh)
+	}
+}

@@ -38,6 +38,7 @@ type Sweep struct {
 	// epsilon; 0, or Repeats, gives all points the same.
 	MostRepeats int
 
+	owner    sweep.SweepID // "" if seeds follow from points alone; see [Sweep.WithOwnSeeds]
 	file     string
 	places   map[string]place           // of the file's values, by path
 	axes     []Axis                     // all that decides a point, one value or more each, slowest first

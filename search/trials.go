@@ -109,7 +109,9 @@ func (m *maker) trial(values []any, a strategy.Ask, r int) (Trial, error) {
 		err = m.s.together(t)
 	}
 	if err == nil {
-		t.Params = t.Params.WithRepeat(r)
+		if t.Params = t.Params.WithRepeat(r); m.s.owner != "" {
+			t.Params = t.Params.WithOwnRepeat(m.s.owner, r)
+		}
 	}
 	return t, err
 }

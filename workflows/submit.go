@@ -19,6 +19,8 @@ type Submission struct {
 	Sweep sweep.SweepID // the sweep it makes, or the one it extends
 	File  string        // its path, for people
 	Text  string
+
+	OwnSeeds bool // if it is new, no result of another sweep counts for it
 }
 
 // Entered says what a submission's trials were to the record.

@@ -157,6 +157,9 @@ func fileOf(info results.SweepInfo) (*search.Sweep, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the file that sweep %s was started with: %w", info.ID, err)
 	}
+	if info.OwnSeeds {
+		s = s.WithOwnSeeds(info.ID)
+	}
 	return s, nil
 }
 

@@ -47,6 +47,9 @@ func extendSweep(c *cli.Context, s *search.Sweep) error {
 	if err != nil {
 		return err
 	}
+	if info.OwnSeeds {
+		s = s.WithOwnSeeds(info.ID)
+	}
 	if info.Text == s.Text && added.New == 0 {
 		fmt.Fprintf(c.App.ErrWriter, "%s: the file is as it was; `sweep resume %s` goes on with what is left\n", info.ID, info.ID)
 		return nil
@@ -102,6 +105,9 @@ func changes(ctx context.Context, p place, s *search.Sweep) (results.SweepInfo, 
 	}
 	if err != nil {
 		return info, results.Added{}, err
+	}
+	if info.OwnSeeds {
+		s = s.WithOwnSeeds(id)
 	}
 	kept, err := keptTrials(ctx, r, id, s)
 	if err != nil {

@@ -121,7 +121,7 @@ func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role,
 // submit enters the file, tells what it adds and starts the workflow.
 func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *search.Sweep, r role, file string, fresh bool) error {
 	talk := c.App.ErrWriter
-	entered, err := workflows.Submit(ctx, h.client, h.queue(), workflows.Submission{Sweep: id, File: file, Text: s.Text})
+	entered, err := workflows.Submit(ctx, h.client, h.queue(), workflows.Submission{Sweep: id, File: file, Text: s.Text, OwnSeeds: c.Bool(noReuseFlag.Name)})
 	if err != nil {
 		return err
 	}

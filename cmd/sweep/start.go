@@ -31,6 +31,7 @@ and stops; twice ends them at once.`,
 	Flags: append([]cli.Flag{
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "start it in the background and return"},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "start a large sweep without asking"},
+		noReuseFlag,
 		classFlag, priorityFlag,
 		partlyFlag,
 	}, hostFlags...),
@@ -101,6 +102,9 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 	if err != nil {
 		return err
 	}
+	if id, s, err = reusing(c, p, id, s); err != nil {
+		return err
+	}
 	if err := confirmLarge(c, s); err != nil {
 		return err
 	}
@@ -138,6 +142,9 @@ func sweepFor(ctx context.Context, p place, s *search.Sweep) (sweep.SweepID, err
 	before, err := search.Parse(old.File, []byte(old.Text))
 	if err != nil {
 		return "", fmt.Errorf("the file that sweep %s was started with: %w", old.ID, err)
+	}
+	if before.ID() == s.ID() { // started with --no-reuse, beside an earlier one
+		return old.ID, nil
 	}
 	if err := search.Extends(before, s); err != nil {
 		return "", &exitError{exitUsage, err}
@@ -192,6 +199,13 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 		if err != nil {
 			return workflows.Entered{}, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
 		}
+		own, err := ownSeeds(ctx, store.Reader, sub)
+		if err != nil {
+			return workflows.Entered{}, err
+		}
+		if own {
+			s = s.WithOwnSeeds(sub.Sweep)
+		}
 		s.Prepare(calibrate)
 		if _, err := s.Selections(sub.Sweep, calibrate); err != nil {
 			return workflows.Entered{}, fmt.Errorf("%w: %w", workflows.ErrBadFile, err)
@@ -205,9 +219,21 @@ func enterer(store *results.Store) func(context.Context, workflows.Submission) (
 		if err != nil {
 			return workflows.Entered{}, err
 		}
-		added, err := store.AddSweep(ctx, sweepRecord(sub.Sweep, sub.File, s), trialRecords(sub.Sweep, s, kept))
+		r := sweepRecord(sub.Sweep, sub.File, s)
+		r.OwnSeeds = own
+		added, err := store.AddSweep(ctx, r, trialRecords(sub.Sweep, s, kept))
 		return workflows.Entered{New: added.New, Known: added.Known, Reused: added.Reused, Gone: added.Gone}, err
 	}
+}
+
+// ownSeeds reports whether the submitted sweep has seeds of its own: what it was
+// entered with holds.
+func ownSeeds(ctx context.Context, r *results.Reader, sub workflows.Submission) (bool, error) {
+	info, err := r.Sweep(ctx, string(sub.Sweep))
+	if errors.Is(err, sweep.ErrNotFound) {
+		return sub.OwnSeeds, nil
+	}
+	return info.OwnSeeds, err
 }
 
 func sweepRecord(id sweep.SweepID, file string, s *search.Sweep) results.SweepRecord {

@@ -61,6 +61,9 @@ func (s *suggesters) take(info results.SweepInfo) (*search.Suggester, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", workflows.ErrBadFile, err) // another version wrote it
 	}
+	if info.OwnSeeds {
+		parsed = parsed.WithOwnSeeds(info.ID)
+	}
 	return search.NewSuggester(parsed, calibrate), nil
 }
 

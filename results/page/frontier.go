@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"sweep"
+	"sweep/privacy"
 	"sweep/results"
 	"sweep/results/chart"
 )
@@ -70,7 +71,11 @@ func frontierPoint(p results.Point, link func(string) string) chart.FrontierPoin
 	for _, h := range hyper(p.Params) {
 		tip += "\n" + h.Name + " " + h.Value
 	}
-	tip += fmt.Sprintf("\nbest of %s trials", count(p.BestOf))
+	if p.BestOf > 0 {
+		tip += fmt.Sprintf("\nbest of %s trials", count(p.BestOf))
+	} else {
+		tip += fmt.Sprintf("\nbest of a random number of trials: the selection costs ε %s", privacy.FormatEpsilon(float64(p.Selection), 4))
+	}
 	b.Dot = chart.Dot{Epsilon: float64(ε), Accuracy: 100 * p.Accuracy, Tip: tip, Link: link(string(p.Trial))}
 	return b
 }
