@@ -72,8 +72,8 @@ func (v visitor) ask(t *testing.T, method, path, origin string, form url.Values)
 	return w.StatusCode, string(text)
 }
 
-// stateOf is how dir's newest sweep stands.
-func stateOf(t *testing.T, dir string) (id, state string, running int, trial string) {
+// newestState is how dir's newest sweep stands.
+func newestState(t *testing.T, dir string) (id, state string, running int, trial string) {
 	t.Helper()
 	out, err := sweepIn(dir, "status", "-o", "json").Output()
 	if err != nil {
@@ -109,7 +109,7 @@ func TestActionsOfThePage(t *testing.T) {
 	var id, trial string
 	waitFor(t, "running trial", func() bool {
 		var n int
-		id, _, n, trial = stateOf(t, dir)
+		id, _, n, trial = newestState(t, dir)
 		return n == 1
 	})
 	looking, acting := openPage(t, dir), openPage(t, dir, "--allow-actions")
@@ -132,7 +132,7 @@ func TestActionsOfThePage(t *testing.T) {
 			t.Errorf("%s: %d, want a refusal", name, status)
 		}
 	}
-	if _, state, _, _ := stateOf(t, dir); state != "running" {
+	if _, state, _, _ := newestState(t, dir); state != "running" {
 		t.Fatalf("after refused requests the sweep is %s", state)
 	}
 	post := func(action string, form url.Values) {
@@ -144,7 +144,7 @@ func TestActionsOfThePage(t *testing.T) {
 	is := func(state string, running int) {
 		t.Helper()
 		waitFor(t, fmt.Sprintf("%s sweep with %d trials running", state, running), func() bool {
-			_, now, n, _ := stateOf(t, dir)
+			_, now, n, _ := newestState(t, dir)
 			return now == state && n == running
 		})
 	}
