@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/lipgloss"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/urfave/cli/v2"
 
@@ -43,7 +43,7 @@ Where the output is no terminal it prints a line now and then, as ` + "`sweep wa
 
 func watch(ctx context.Context, r *results.Reader, id sweep.SweepID, in io.Reader, out io.Writer) error {
 	m := &watching{ctx: ctx, reader: r, id: id, width: 80, height: 24}
-	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithAltScreen(), tea.WithInput(in), tea.WithOutput(out)).Run()
+	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out)).Run()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -125,7 +125,7 @@ func (m *watching) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 		m.now = msg
 		return m, tea.Tick(time.Second, func(time.Time) tea.Msg { return m.look() })
-	case tea.KeyMsg:
+	case tea.KeyPressMsg:
 		return m, m.key(msg.String())
 	}
 	return m, nil
@@ -145,7 +145,7 @@ func (m *watching) key(name string) tea.Cmd {
 		m.top++
 	case "up", "k":
 		m.top = max(0, m.top-1)
-	case "pgdown", " ":
+	case "pgdown", "space":
 		m.top += m.height / 2
 	case "pgup":
 		m.top = max(0, m.top-m.height/2)
@@ -159,17 +159,19 @@ var (
 	chosen = lipgloss.NewStyle().Bold(true).Underline(true)
 )
 
-// View implements [tea.Model]. Colours are left to lipgloss, which knows NO_COLOR.
-func (m *watching) View() string {
+// View implements [tea.Model]. Colours are left to the program, which knows NO_COLOR.
+func (m *watching) View() tea.View {
+	v := tea.NewView(m.screen())
+	v.AltScreen = true
+	return v
+}
+
+// screen is the whole screen, at most height lines of width columns.
+func (m *watching) screen() string {
 	if m.now.info.ID == "" {
 		return "reading the record …"
 	}
-	p := m.now.progress
-	head := []string{
-		strong.Render(m.now.info.Name) + "  " + string(m.now.info.State) + faint.Render("  "+string(m.id)),
-		bar(p.Completed+p.Failed, p.Trials, min(40, max(3, m.width/3))) + " " + summary(p, p.Left()),
-		m.menu(),
-	}
+	head := m.head()
 	lines := m.table()
 	room := max(1, m.height-len(head)-2)
 	m.top = max(0, min(m.top, len(lines)-room))
@@ -177,9 +179,9 @@ func (m *watching) View() string {
 	for len(shown) < room {
 		shown = append(shown, "")
 	}
-	foot := "1-4 or tab: table · ↑↓: scroll · q: leave"
+	foot := "1-4 table · ↑↓ scroll · q leave"
 	if more := len(lines) - m.top - room; more > 0 {
-		foot += fmt.Sprintf(" · %d lines more", more)
+		foot += fmt.Sprintf(" · %d more", more)
 	}
 	all := append(append(head, shown...), faint.Render(foot))
 	for i, line := range all {
@@ -188,7 +190,40 @@ func (m *watching) View() string {
 	return strings.Join(all, "\n")
 }
 
+// narrow tells whether the wide tables would lose their ends on this terminal.
+func (m *watching) narrow() bool { return m.width < 80 }
+
+// head is the sweep's name and state, how far it is, and the menu.
+func (m *watching) head() []string {
+	p := m.now.progress
+	lines := []string{strong.Render(m.now.info.Name) + "  " + string(m.now.info.State) + faint.Render("  "+string(m.id))}
+	progress := bar(p.Completed+p.Failed, p.Trials, min(40, max(3, m.width/3))) + " "
+	if whole := progress + summary(p, p.Left()); !m.narrow() || text.StringWidth(whole) <= m.width {
+		lines = append(lines, whole)
+	} else {
+		lines = append(lines, fmt.Sprintf("%s%d of %d completed", progress, p.Completed, p.Trials), counts(p))
+	}
+	return append(lines, m.menu())
+}
+
+// counts is what else there is to say than how many trials are completed, for a
+// line of its own.
+func counts(p results.Progress) string {
+	line := fmt.Sprintf("%d running", p.Counts.Running)
+	if p.Failed > 0 {
+		line += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	if left := p.Left(); left > 0 {
+		line += ", " + left.Round(time.Second).String() + " left"
+	}
+	return line
+}
+
 func (m *watching) menu() string {
+	gap := "   "
+	if m.narrow() {
+		gap = " "
+	}
 	var parts []string
 	for i, name := range tabs {
 		part := fmt.Sprintf("%d %s", i+1, name)
@@ -199,7 +234,7 @@ func (m *watching) menu() string {
 		}
 		parts = append(parts, part)
 	}
-	return strings.Join(parts, "   ")
+	return strings.Join(parts, gap)
 }
 
 // table is the lines of the table that is chosen.
@@ -210,6 +245,10 @@ func (m *watching) table() (lines []string) {
 			accuracy := "    –  "
 			if t.Accuracy != nil {
 				accuracy = fmt.Sprintf("%5.2f %%", 100**t.Accuracy)
+			}
+			if m.narrow() {
+				lines = append(lines, fmt.Sprintf("%d/%d %s %s %s", t.Step, t.Steps, sparkline(m.now.curves[t.ID], 4), strings.TrimSpace(accuracy), t.Label))
+				continue
 			}
 			lines = append(lines, fmt.Sprintf("%s %s %6d/%-6d %s  %-*s %s", string(t.ID)[:8], bar(t.Step, t.Steps, 12), t.Step, t.Steps, accuracy,
 				curveWidth, sparkline(m.now.curves[t.ID], curveWidth), t.Label))
@@ -223,6 +262,10 @@ func (m *watching) table() (lines []string) {
 			if b.Std != nil {
 				std = fmt.Sprintf(" ± %.2f", 100**b.Std)
 			}
+			if m.narrow() {
+				lines = append(lines, fmt.Sprintf("%2d %.2f%%%s n=%d %s", i+1, 100*b.Accuracy, std, len(b.Accuracies), b.Label))
+				continue
+			}
 			lines = append(lines, fmt.Sprintf("%3d  %6.2f %%%-7s n=%d  ε %-8v %s", i+1, 100*b.Accuracy, std, len(b.Accuracies), formatSpent(b.Epsilon), b.Label))
 		}
 		if len(lines) == 0 {
@@ -230,6 +273,11 @@ func (m *watching) table() (lines []string) {
 		}
 	case "failures":
 		for _, f := range m.now.failures {
+			if m.narrow() {
+				lines = append(lines, fmt.Sprintf("%d × %s", f.Times, f.Failure))
+				lines = append(lines, strings.Split(text.WrapSoft(firstLine(f.Reason), max(10, m.width)), "\n")...)
+				continue
+			}
 			lines = append(lines, fmt.Sprintf("%4d × %-12s %s  (last %s, %s)", f.Times, f.Failure, firstLine(f.Reason), f.Last.Format("15:04:05"), string(f.Trial)[:8]))
 		}
 		if len(lines) == 0 {

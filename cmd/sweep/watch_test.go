@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 
 	"sweep"
 	"sweep/results"
@@ -67,15 +68,32 @@ func TestWatchScreen(t *testing.T) {
 	}
 	for _, size := range [][2]int{{80, 24}, {40, 10}, {20, 5}} {
 		m.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
-		lines := strings.Split(m.View(), "\n")
-		if len(lines) > size[1] {
-			t.Errorf("%d lines on a terminal of %d", len(lines), size[1])
+		for tab := range tabs {
+			m.tab = tab
+			lines := strings.Split(m.screen(), "\n")
+			if len(lines) > size[1] {
+				t.Errorf("%s: %d lines on a terminal of %d", tabs[tab], len(lines), size[1])
+			}
+			for _, line := range lines {
+				if n := lipgloss.Width(line); n > size[0] {
+					t.Errorf("%s: a line of %d columns on a terminal of %d: %q", tabs[tab], n, size[0], line)
+				}
+			}
+		}
+	}
+	m.Update(tea.WindowSizeMsg{Width: 40, Height: 14})
+	for tab, whole := range [][]string{{"2 running", "4 frontier", "3/10", "50.00 %", "ε=8 η=2", "q leave"}, {"75.00%", "n=1", "ε=8 η=1"}, {"2 × crashed", "out of memory"}} {
+		m.tab = tab
+		for _, what := range whole {
+			if view := m.screen(); !strings.Contains(view, what) {
+				t.Errorf("%s on 40 columns does not show %q:\n%s", tabs[tab], what, view)
+			}
 		}
 	}
 	m.Update(tea.WindowSizeMsg{Width: 100, Height: 24})
 	press := func(key string) string {
-		m.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(key)})
-		return m.View()
+		m.Update(tea.KeyPressMsg{Code: []rune(key)[0], Text: key})
+		return m.screen()
 	}
 	if view := press("1"); !strings.Contains(view, "█▅▁") || !strings.Contains(view, "50.00 %") {
 		t.Errorf("what runs is not shown with its curve:\n%s", view)
