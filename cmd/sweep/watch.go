@@ -198,7 +198,7 @@ func (m *watching) head() []string {
 	p := m.now.progress
 	lines := []string{strong.Render(m.now.info.Name) + "  " + string(m.now.info.State) + faint.Render("  "+string(m.id))}
 	progress := bar(p.Completed+p.Failed, p.Trials, min(40, max(3, m.width/3))) + " "
-	if whole := progress + summary(p, p.Left()); !m.narrow() || text.StringWidth(whole) <= m.width {
+	if whole := progress + summary(p, p.Left()); !m.narrow() || m.height < 10 || text.StringWidth(whole) <= m.width {
 		lines = append(lines, whole)
 	} else {
 		lines = append(lines, fmt.Sprintf("%s%d of %d completed", progress, p.Completed, p.Trials), counts(p))
