@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // The activations below but ReLU are built on [Tanh], which every path has.
 // Each is zero at zero, so that unused channels stay zero, and its gradient
@@ -10,18 +13,26 @@ import "math"
 // Relu sets y to gain·max(x, 0).
 func Relu(y, x []float32, gain float32) {
 	a := splat(gain)
-	ReluAffine(y, x, &a, &none)
+	defer splats.Put(a)
+	ReluAffine(y, x, a, &none)
 }
 
 // ReluGrad sets dx to gain·dy where x is positive, and to 0 elsewhere.
 func ReluGrad(dx, dy, x []float32, gain float32) {
 	a := splat(gain)
-	ReluAffineGrad(dx, dy, x, &a, &none, &none)
+	defer splats.Put(a)
+	ReluAffineGrad(dx, dy, x, a, &none, &none)
 }
 
 var none Vector
 
-func splat(v float32) (a Vector) {
+// splats is vectors that were used. Kernels are called through pointers, so that
+// the compiler takes from the heap whatever one is given.
+var splats = sync.Pool{New: func() any { return new(Vector) }}
+
+// splat is a vector of v, to be put back into splats.
+func splat(v float32) *Vector {
+	a := splats.Get().(*Vector)
 	for l := range a {
 		a[l] = v
 	}

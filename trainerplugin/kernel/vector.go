@@ -12,7 +12,8 @@ func Axpy(y []float32, a float32, x []float32) {
 // Scale sets y to a·x.
 func Scale(y []float32, a float32, x []float32) {
 	v := splat(a)
-	LaneScale(y, x, &v)
+	defer splats.Put(v)
+	LaneScale(y, x, v)
 }
 
 // Add sets y to a + b.

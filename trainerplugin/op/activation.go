@@ -11,7 +11,8 @@ import (
 // eachRow calls do with the same row of images of one shape, for all images of
 // this run. Images without borders are one row.
 func (g *Group) eachRow(vs []*Value, do func(rows ...[]float32)) {
-	rows := make([][]float32, len(vs))
+	g.rows = slices.Grow(g.rows[:0], len(vs))[:len(vs)]
+	rows := g.rows
 	first := vs[0]
 	n := first.width * first.lanes
 	if !slices.ContainsFunc(vs, func(v *Value) bool { return v.size() != v.blocks()*v.height*n }) {

@@ -14,8 +14,8 @@ func (b *Builder) GlobalAverage(name string, x *G.Node) *G.Node {
 	in := ValueOf(x)
 	o := &operation{layer: name, kind: "globalAverage", what: Description{Kind: Mean}, out: newMatrix(b.Group.capacity(), in.channels), wrt: []bool{true}}
 	share := 1 / float32(in.height*in.width)
+	sums := make([]kernel.Vector, in.blocks())
 	o.do = func(in []*Value) {
-		sums := make([]kernel.Vector, in[0].blocks())
 		for i := range b.Group.Images() {
 			clear(sums)
 			in[0].rowsWith(i, in[0], func(k int, row []float32, _ int) { kernel.LaneSums(&sums[k], row) })

@@ -25,7 +25,8 @@ type Group struct {
 	Outer           bool // each example has one image in all, so that dense layers leave their gradients as [Outer]
 	Add             bool // whether gradients are added to those of the last run
 
-	room []float32 // see scratchFor
+	room []float32   // see scratchFor
+	rows [][]float32 // see eachRow
 }
 
 // Images is the number of images of this run.

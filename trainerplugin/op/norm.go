@@ -52,13 +52,19 @@ func (b *Builder) perChannel(name string, n int, init Weights) *G.Node {
 // per is the number of channels of a group.
 func (n *groupNorm) per() int { return n.channels / n.groups }
 
+// vectors is one number for each channel. An operation makes its own before it
+// first runs, since the compiler takes from the heap whatever a kernel is given.
+func (n *groupNorm) vectors() []kernel.Vector {
+	return make([]kernel.Vector, (n.channels+kernel.Lanes-1)/kernel.Lanes)
+}
+
 // moments is the operation of images to a matrix of each group's mean, then
 // each group's 1/√(var + ε). Its part of the derivative is in inputGrad.
 func (n *groupNorm) moments() *operation {
 	o := &operation{layer: n.name, kind: "moments", what: Description{Kind: Moments, Groups: n.groups}, out: newMatrix(n.group.capacity(), 2*n.groups)}
+	sums, squares := n.vectors(), n.vectors()
 	o.do = func(in []*Value) {
 		x := in[0]
-		sums, squares := make([]kernel.Vector, x.blocks()), make([]kernel.Vector, x.blocks())
 		for i := range n.group.Images() {
 			clear(sums)
 			clear(squares)
@@ -88,9 +94,9 @@ func (n *groupNorm) finish(to []float32, sums, squares []kernel.Vector, count fl
 // normalise is the operation of images, moments, scale and offset to images.
 func (n *groupNorm) normalise(x *Value) *operation {
 	o := &operation{layer: n.name, kind: "reluGroupNorm", what: Description{Kind: GroupNorm, Groups: n.groups}, out: x.like(), wrt: []bool{true, false, true, true}}
+	a, b := n.vectors(), n.vectors()
 	o.do = func(in []*Value) {
 		x := in[0]
-		a, b := make([]kernel.Vector, x.blocks()), make([]kernel.Vector, x.blocks())
 		for i := range n.group.Images() {
 			m := in[1].of(i)
 			for c := range n.channels {

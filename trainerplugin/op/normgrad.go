@@ -7,9 +7,9 @@ import "sweep/trainerplugin/kernel"
 // then Σ dy·r.
 func (n *groupNorm) dots() *operation {
 	o := &operation{layer: n.name, kind: "gradSums", what: Description{Kind: GroupNormSums, Groups: n.groups}, out: newMatrix(n.group.capacity(), 2*n.channels)}
+	sums, dots := n.vectors(), n.vectors()
 	o.do = func(in []*Value) {
 		x, dy := in[0], in[1]
-		sums, dots := make([]kernel.Vector, x.blocks()), make([]kernel.Vector, x.blocks())
 		for i := range n.group.Images() {
 			clear(sums)
 			clear(dots)
@@ -79,15 +79,14 @@ func (n *groupNorm) sumViews(out *Value, term func(image, channel int) float64) 
 //	dr = (scale·dy - avg(scale·dy) - r̂·avg(scale·dy·r̂)) / std,  dx = dr where x > 0
 func (n *groupNorm) inputGrad(x *Value) *operation {
 	o := &operation{layer: n.name, kind: "inputGrad", what: Description{Kind: GroupNormInputGrad, Groups: n.groups}, out: x.like()}
+	a, b, c := n.vectors(), n.vectors(), n.vectors()
 	o.do = func(in []*Value) {
 		dy, x := in[0], in[1]
-		blocks := x.blocks()
-		a, b, c := make([]kernel.Vector, blocks), make([]kernel.Vector, blocks), make([]kernel.Vector, blocks)
 		for i := range n.group.Images() {
 			n.coefficients(in[2].of(i), in[3].of(i), in[4].mem, float64(n.per()*x.height*x.width), a, b, c)
 			g, from, to := dy.of(i), x.of(i), o.out.of(i)
 			size := x.width * kernel.Lanes
-			for k := range blocks {
+			for k := range x.blocks() {
 				for r := range x.height {
 					kernel.ReluAffineGrad(to[o.out.at(k, r, 0):][:size], g[dy.at(k, r, 0):][:size], from[x.at(k, r, 0):][:size], &a[k], &b[k], &c[k])
 				}

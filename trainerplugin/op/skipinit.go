@@ -46,8 +46,8 @@ func (b *Builder) SkipInit(name string, shortcut, branch *G.Node, alpha float32,
 // scaledBy is the operation of images and a gain to alpha·gain·images.
 func (b *Builder) scaledBy(name string, x *Value, alpha float32) *operation {
 	o := &operation{layer: name, kind: "branchGrad", what: Description{Kind: JoinBranchGrad, Scale: alpha}, out: x.like()}
+	var a kernel.Vector
 	o.do = func(in []*Value) {
-		var a kernel.Vector
 		for l := range a {
 			a[l] = alpha * in[1].mem[0]
 		}
@@ -82,10 +82,12 @@ func (b *Builder) skipGainGrad(name string, gain *Value, alpha float32) *operati
 
 // dot is Σ x·y, in float64 but for sums within a lane of short rows.
 func dot(x, y []float32) float64 {
-	var sums, squares, products kernel.Vector
-	kernel.FilterSums(&sums, &squares, &products, x, y)
+	v := laneSumsPool.Get().(*laneSums)
+	defer laneSumsPool.Put(v)
+	clear(v[:])
+	kernel.FilterSums(&v[0], &v[1], &v[2], x, y)
 	total := 0.0
-	for _, p := range products {
+	for _, p := range v[2] {
 		total += float64(p)
 	}
 	return total

@@ -38,10 +38,10 @@ func (b *Builder) gate(name string, x, z *G.Node, factor float32) *G.Node {
 	}
 	o := &operation{layer: name, kind: "gate", what: Description{Kind: Gate, Scale: factor}, wrt: []bool{true, true}}
 	o.out = ValueOf(x).like()
-	o.do = func(in []*Value) { b.gated(o.out, in[0], in[1], factor) }
+	o.do = b.gated(o.out, factor)
 	o.derive = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		d := &operation{layer: name, kind: "gateInputGrad", what: Description{Kind: Gate, Scale: factor}, out: ValueOf(x).like()}
-		d.do = func(in []*Value) { b.gated(d.out, in[0], in[1], factor) }
+		d.do = b.gated(d.out, factor)
 		dx, err := apply(d, grad, in[1])
 		if err != nil {
 			return nil, err
@@ -52,15 +52,18 @@ func (b *Builder) gate(name string, x, z *G.Node, factor float32) *G.Node {
 	return b.layer(o, x, z)
 }
 
-// gated sets y to factor·x·σ(z).
-func (b *Builder) gated(y, x, z *Value, factor float32) {
-	gates := make([]kernel.Vector, z.blocks())
-	for i := range b.Group.Images() {
-		for c, v := range z.of(i)[:z.channels] {
-			gates[c/kernel.Lanes][c%kernel.Lanes] = factor * float32(logistic(float64(v)))
+// gated returns what sets y to factor·x·σ(z), given x and z.
+func (b *Builder) gated(y *Value, factor float32) func(in []*Value) {
+	gates := make([]kernel.Vector, y.blocks())
+	return func(in []*Value) {
+		x, z := in[0], in[1]
+		for i := range b.Group.Images() {
+			for c, v := range z.of(i)[:z.channels] {
+				gates[c/kernel.Lanes][c%kernel.Lanes] = factor * float32(logistic(float64(v)))
+			}
+			to := y.of(i)
+			x.rowsWith(i, y, func(k int, row []float32, at int) { kernel.LaneScale(to[at:][:len(row)], row, &gates[k]) })
 		}
-		to := y.of(i)
-		x.rowsWith(i, y, func(k int, row []float32, at int) { kernel.LaneScale(to[at:][:len(row)], row, &gates[k]) })
 	}
 }
 
@@ -68,10 +71,10 @@ func (b *Builder) gated(y, x, z *Value, factor float32) {
 // the gradient of the gates: factor·σ'(z)·Σ_pixels x·dy.
 func (b *Builder) gateGrad(name string, z *Value, factor float32) *operation {
 	o := &operation{layer: name, kind: "gateGrad", what: Description{Kind: GateGrad, Scale: factor}, out: z.like()}
+	products := make([]kernel.Vector, z.blocks())
+	var sums, squares kernel.Vector
 	o.do = func(in []*Value) {
 		x, z, dy := in[0], in[1], in[2]
-		products := make([]kernel.Vector, x.blocks())
-		var sums, squares kernel.Vector
 		for i := range b.Group.Images() {
 			clear(products)
 			from := dy.of(i)

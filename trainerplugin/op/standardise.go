@@ -2,6 +2,7 @@ package op
 
 import (
 	"math"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 
@@ -110,24 +111,34 @@ func (s *standardised) eachSpan(o int, do func(at, n int)) {
 // filterSums are Σ g, Σ g² and Σ g·unit over one filter.
 type filterSums struct{ g, square, unit float64 }
 
-// sums returns those of each filter.
-func (s *standardised) sums(g []float32) []filterSums {
-	out := make([]filterSums, s.outBlocks()*kernel.Lanes)
-	var v [3]kernel.Vector
+// laneSums is what kernel.FilterSums fills.
+type laneSums [3]kernel.Vector
+
+// laneSumsPool serves functions that several workers call at once, and so cannot
+// own any: the compiler takes from the heap whatever a kernel is given.
+var laneSumsPool = sync.Pool{New: func() any { return new(laneSums) }}
+
+// sums calls do with the number and the sums of each filter, in turn.
+func (s *standardised) sums(g []float32, do func(filter int, f filterSums)) {
+	v := laneSumsPool.Get().(*laneSums)
+	defer laneSumsPool.Put(v)
 	for o := range s.outBlocks() {
+		var block [kernel.Lanes]filterSums
 		// Float32 sums stay short: one row of the filter.
 		for at := s.at(o, 0, 0); at < s.at(o+1, 0, 0); at += s.run() {
 			clear(v[:])
 			kernel.FilterSums(&v[0], &v[1], &v[2], g[at:at+s.run()], s.unit[at:at+s.run()])
-			for l := range kernel.Lanes {
-				f := &out[o*kernel.Lanes+l]
+			for l := range block {
+				f := &block[l]
 				f.g += float64(v[0][l])
 				f.square += float64(v[1][l])
 				f.unit += float64(v[2][l])
 			}
 		}
+		for l := range min(kernel.Lanes, s.out-o*kernel.Lanes) {
+			do(o*kernel.Lanes+l, block[l])
+		}
 	}
-	return out[:s.out]
 }
 
 // Below cancelled, a difference keeps too few digits of what it was taken
@@ -147,7 +158,7 @@ const (
 // little short.
 func (s *standardised) normSq(_ *Value, g []float32) float64 {
 	total, n := 0.0, float64(s.fan())
-	for o, f := range s.sums(g) {
+	s.sums(g, func(o int, f filterSums) {
 		r := s.rows[o]
 		rest := f.square - f.g*f.g/n
 		if !r.floored {
@@ -160,7 +171,7 @@ func (s *standardised) normSq(_ *Value, g []float32) float64 {
 		}
 		scale := r.gain * r.invStd
 		total += scale*scale*rest + f.unit*f.unit
-	}
+	})
 	return total
 }
 
@@ -203,11 +214,11 @@ func (s *standardised) residual(g []float32, o int, f filterSums) float64 {
 func (s *standardised) unpack(_ *Value, g, flat []float32) {
 	w, gain := flat[:s.fan()*s.out], flat[s.fan()*s.out:]
 	mean, along, scale := make([]kernel.Wide, s.outBlocks()), make([]kernel.Wide, s.outBlocks()), make([]kernel.Wide, s.outBlocks())
-	for o, f := range s.sums(g) {
+	s.sums(g, func(o int, f filterSums) {
 		j, k, l := s.jacobian(o, f), o/kernel.Lanes, o%kernel.Lanes
 		mean[k][l], along[k][l], scale[k][l] = j.mean, j.along, s.rows[o].gain*s.rows[o].invStd
 		gain[o] += float32(f.unit)
-	}
+	})
 	s.each(func(t stretch) {
 		k, p := t.out/kernel.Lanes, t.packed
 		add := func(to []float32) {
