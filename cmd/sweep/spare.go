@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxSpares = 2                // trainers started ahead
+	maxSpares = 4                // trainers started ahead
 	spareFor  = 20 * time.Second // how long one waits for a trial
 	shortLife = time.Minute      // trials that take longer do not feel the start of their trainer
 	spareLog  = 64 << 10         // bytes kept of what one prints while it waits

@@ -39,10 +39,18 @@ report() {
   printf '%-12s %6d trials  %8.1f s from first to last  %6.1f trials/s  %s  temporal %s MiB' "$1" "$2" "$seconds" \
     "$(echo "$2 / $seconds" | bc -l)" "$(cat "$dir/measured")" "$(du -cm "$dir"/results.d/temporal-* | tail -1 | cut -f1)"
   if [ "$5" = 1s ]; then
-    printf '  overhead %.1f ms a trial' "$(echo "($seconds * $4 / $2 - 1) * 1000" | bc -l)"
+    printf '  overhead %.1f ms a trial, start included; %.1f ms after the first %d' \
+      "$(echo "($seconds * $4 / $2 - 1) * 1000" | bc -l)" "$(steady "$dir" "$4")" "$4"
   fi
   printf '\n'
   events "$dir"
+}
+
+# steady DIR AT_ONCE is the overhead once every slot has had a trial, in ms:
+# the time to start the server and the first trainers is not in it.
+steady() {
+  sqlite3 "$1/results.db" "WITH ends AS (SELECT julianday(ended) * 86400 AS s, row_number() OVER (ORDER BY ended) AS n FROM attempts)
+    SELECT ((max(s) - max(CASE WHEN n = $2 THEN s END)) * $2 / (count(*) - $2) - 1) * 1000 FROM ends"
 }
 
 # events prints the longest history among the sweep's workflows.
