@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"sweep"
 )
@@ -20,8 +21,18 @@ import (
 var ErrNotRunning = errors.New("the sweep is not running")
 
 // Start starts the sweep's workflow, or finds the one that runs already and
-// tells it that the record may have more for it.
+// tells it that the record may have more for it. One that was cancelled and
+// could not yet write its last words has only these to say: Start waits for
+// its end first.
 func Start(ctx context.Context, c client.Client, in SweepInput) error {
+	if ends, err := ending(ctx, c, in.Sweep); err != nil {
+		return err
+	} else if ends {
+		// How it ends is in the record: the new workflow is there for what is left.
+		if err := Wait(ctx, c, in.Sweep); err != nil && !hasEnded(err) {
+			return fmt.Errorf("wait for the cancelled run of sweep %s: %w", in.Sweep, err)
+		}
+	}
 	options := client.StartWorkflowOptions{
 		ID:                       string(in.Sweep),
 		TaskQueue:                SweepQueue,
@@ -69,6 +80,25 @@ func Running(ctx context.Context, c client.Client, id sweep.SweepID) (bool, erro
 		return false, err
 	}
 	return d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// ending reports whether the sweep's workflow runs and was told to end.
+func ending(ctx context.Context, c client.Client, id sweep.SweepID) (bool, error) {
+	d, err := c.DescribeWorkflowExecution(ctx, string(id), "")
+	if err = running(id, err); errors.Is(err, ErrNotRunning) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("describe sweep %s: %w", id, err)
+	}
+	return d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING && d.WorkflowExtendedInfo.GetCancelRequested(), nil
+}
+
+// hasEnded reports whether err is how a workflow ended, and not why nobody could
+// be asked.
+func hasEnded(err error) bool {
+	_, ended := errors.AsType[*temporal.WorkflowExecutionError](err)
+	return ended || errors.Is(err, ErrNotRunning)
 }
 
 func running(id sweep.SweepID, err error) error {

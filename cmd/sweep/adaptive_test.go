@@ -23,8 +23,8 @@ data: {name: glyphs, train: 600, validation: 300}
 model: linear
 privacy: {epsilon: [1, 10], delta: 1e-4, accountant: rdp, noise: seeded}
 grid: {learning_rate: {log: {min: 0.1, max: 10}}, batch_size: [60, 120]}
-fixed: {steps: 100}
-strategy: {name: tpe, trials: 16, startup: 5}
+fixed: {steps: 40}
+strategy: {name: tpe, trials: 7, startup: 3}
 run: {parallel: 1, checkpoint_every: 1s}
 `,
 	"asha": `
@@ -33,8 +33,8 @@ data: {name: glyphs, train: 600, validation: 300}
 model: linear
 privacy: {epsilon: [3], delta: 1e-4, accountant: rdp, noise: seeded}
 grid: {learning_rate: {log: {min: 0.1, max: 10}}, batch_size: [60, 120]}
-fixed: {steps: 180}
-strategy: {name: asha, trials: 9, min_steps: 20, reduction: 3}
+fixed: {steps: 45}
+strategy: {name: asha, trials: 6, min_steps: 15, reduction: 3}
 run: {parallel: 1, checkpoint_every: 1s}
 `,
 }
@@ -43,6 +43,7 @@ run: {parallel: 1, checkpoint_every: 1s}
 // was left alone, in the same order, each completed once with the same bits.
 func TestAdaptiveSweepsSurviveKills(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	for name, text := range adaptiveGrids {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,17 +53,24 @@ func TestAdaptiveSweepsSurviveKills(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if out, err := sweepIn(calm, "start", "grid.yaml").CombinedOutput(); err != nil {
-				t.Fatalf("undisturbed run: %v\n%s", err, out)
+			undisturbed := sweepIn(calm, "start", "grid.yaml")
+			var said bytes.Buffer
+			undisturbed.Stdout, undisturbed.Stderr = &said, &said
+			if err := undisturbed.Start(); err != nil {
+				t.Fatal(err)
 			}
-			for known := range 3 { // in the midst of it: when so many more trials have ended
-				killAfter(t, stormy, 1+4*known)
+			t.Cleanup(func() { _ = undisturbed.Process.Kill() }) // of one that the test did not wait for
+			for _, completed := range []int{1, 4} {              // while the strategy has no model or rung yet, and when it has
+				killAfter(t, stormy, completed)
 			}
 			if out, err := sweepIn(stormy, goOn(stormy, "adaptive")...).CombinedOutput(); err != nil {
 				t.Fatalf("run after the kills: %v\n%s", err, out)
 			}
+			if err := undisturbed.Wait(); err != nil {
+				t.Fatalf("undisturbed run: %v\n%s", err, said.String())
+			}
 			want, got := course(t, calm), course(t, stormy)
-			if !slices.Equal(got, want) || len(want) < 13 {
+			if !slices.Equal(got, want) || len(want) < 7 {
 				t.Errorf("after the kills:\n%s\nundisturbed:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})

@@ -29,6 +29,7 @@ run: {parallel: 2, checkpoint_every: 1s}
 // bits, and with nothing left in the store.
 func TestSweepOnClouds(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	cloudtest.Each(t, func(t *testing.T, c *cloudtest.Store) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(cloudGrid), 0o600); err != nil {

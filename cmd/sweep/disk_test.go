@@ -28,6 +28,7 @@ run: {parallel: 2, checkpoint_every: 1s}
 // again some seconds later. The sweep goes on by itself and loses nothing.
 func TestFullDisks(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	for _, c := range []struct {
 		name, size string
 		on         string // which folder the small disk is mounted on

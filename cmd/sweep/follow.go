@@ -26,6 +26,10 @@ const pollEvery = 500 * time.Millisecond
 // sameAsking is how close together two signals are one request to stop.
 const sameAsking = 300 * time.Millisecond
 
+// endWithin is how long a sweep that is told to end has for that before its process
+// ends without it; closing down takes the rest of drainGrace. Tests have less.
+var endWithin = 20 * time.Second
+
 // errServerGone says that the process with the embedded server has ended.
 var errServerGone = errors.New("the process that ran the sweep has ended")
 
@@ -104,7 +108,7 @@ func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role,
 		fmt.Fprintf(talk, "it runs in the background%s; `sweep wait %s` waits for it\n", where, id)
 		return nil
 	}
-	if err := follow(ctx, h, id, talk); err != nil {
+	if err := follow(ctx, h, id, talk, endWithin+finishFor(r.grace)); err != nil {
 		return err
 	}
 	if err := showFrontier(c, h.place, id); err != nil {
@@ -188,8 +192,10 @@ func describeEntered(id sweep.SweepID, e workflows.Entered) string {
 	return fmt.Sprintf("sweep %s: trials: %s", id, strings.Join(parts, ", "))
 }
 
-// follow shows the sweep's progress until its workflow has ended.
-func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) error {
+// follow shows the sweep's progress until its workflow has ended. Told to stop, it
+// waits for that no longer than patience: a record that is locked or on a full
+// disk may keep the sweep from ending, and the machine may be about to go.
+func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer, patience time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r, err := results.OpenReader(ctx, h.db)
@@ -208,8 +214,13 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) erro
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	asked, lastAsked := 0, time.Time{}
+	var enough <-chan time.Time
 	for {
 		select {
+		case <-enough:
+			return &exitError{exitInterrupted, hinted{
+				fmt.Errorf("the sweep has not ended within %v of being told to: results cannot be written, or trainers are still writing checkpoints", patience),
+				fmt.Sprintf("what they came to is kept; `sweep resume %s` records it and goes on", id)}}
 		case err := <-ended:
 			if err != nil && h.serverGone() {
 				return errServerGone
@@ -229,6 +240,9 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer) erro
 			asked, lastAsked = asked+1, time.Now()
 			if err := interrupted(ctx, h, id, d, asked); err != nil {
 				return err
+			}
+			if asked == 1 {
+				enough = time.After(patience)
 			}
 		}
 	}

@@ -16,10 +16,12 @@ import (
 )
 
 // These shorten, for the sweeps that a process starts, how long a worker may be
-// silent, and how long a background server waits for the next sweep.
+// silent, how long a background server waits for the next sweep, and how long a
+// sweep has to end when it is told to.
 const (
 	lostAfterVariable = "SWEEP_TEST_LOST_AFTER"
 	idleForVariable   = "SWEEP_TEST_IDLE_FOR"
+	endWithinVariable = "SWEEP_TEST_END_WITHIN"
 )
 
 func TestMain(m *testing.M) {
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(m, map[string]func(){
 		"sweep": func() {
-			for name, limit := range map[string]*time.Duration{lostAfterVariable: &lostAfter, idleForVariable: &idleFor} {
+			for name, limit := range map[string]*time.Duration{lostAfterVariable: &lostAfter, idleForVariable: &idleFor, endWithinVariable: &endWithin} {
 				if text, ok := os.LookupEnv(name); ok {
 					var err error
 					if *limit, err = time.ParseDuration(text); err != nil {

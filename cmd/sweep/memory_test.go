@@ -67,6 +67,7 @@ run: {parallel: 4, retries: 0}
 // pending again, it has another number at a time, it takes a longer file.
 func TestSteering(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	dir := t.TempDir()
 	for name, more := range map[string]string{"grid.yaml": "", "more.yaml": ", 3"} {
 		if err := os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, steeredGrid, fakeTrainer(t), more), 0o600); err != nil {

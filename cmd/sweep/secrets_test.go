@@ -32,6 +32,7 @@ run: {parallel: 2, checkpoint_every: 1s}
 // Temporal's database, what commands printed.
 func TestKeysStayInCheckpoints(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	for _, noise := range []string{"secure", "seeded"} {
 		t.Run(noise, func(t *testing.T) {
 			t.Parallel()
