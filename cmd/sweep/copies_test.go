@@ -17,6 +17,7 @@ import (
 // format: what --out names is not there, what it has written so far hides under a
 // name of its own, the record is as it was, and the next export is whole.
 func TestKilledExport(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	dir := t.TempDir()
 	db := filepath.Join(dir, "results.db")

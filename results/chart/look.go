@@ -48,7 +48,7 @@ var looks = map[string]look{
 	"title":    {fill: "ink", bold: true},
 	"value":    {fill: "accent", bold: true},
 	"words":    {fill: "ink"},
-	"dot":      {fill: "accent", opacity: 0.26},
+	"dot":      {fill: "accent", opacity: 0.42},
 	"band":     {fill: "accent", opacity: 0.14},
 	"frontier": {stroke: "accent", width: 2.25},
 	"point":    {fill: "accent", stroke: "surface", width: 1.5},
