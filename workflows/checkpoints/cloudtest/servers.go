@@ -118,16 +118,13 @@ func azurite() (string, error) {
 	}
 }
 
-// lifeline keeps Azurite's standard input open.
-var lifeline io.WriteCloser
-
 var listens = regexp.MustCompile(`listens on (http://[0-9.:]+)`)
 
 // listening starts the program and returns the address that it prints. Its
 // standard input stays open as long as this process lives.
 func listening(cmd *exec.Cmd) (string, error) {
-	var err error
-	if lifeline, err = cmd.StdinPipe(); err != nil {
+	lifeline, err := cmd.StdinPipe()
+	if err != nil {
 		return "", err
 	}
 	out, err := cmd.StdoutPipe()
@@ -141,7 +138,10 @@ func listening(cmd *exec.Cmd) (string, error) {
 	defer overdue.Stop()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if at := listens.FindStringSubmatch(lines.Text()); at != nil {
-			go io.Copy(io.Discard, out) // as long as it runs
+			go func() { // as long as it runs
+				_, _ = io.Copy(io.Discard, out)
+				_ = lifeline.Close()
+			}()
 			return at[1], nil
 		}
 	}
