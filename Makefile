@@ -7,7 +7,7 @@ test: ## all tests; links the embedded Temporal server, which takes minutes the 
 	go test ./...
 
 slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to, checkpoints on clouds, the real quickstart, gradients at full size
-	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession|TestVersionsSideBySide|TestWorkerServesTheRecord|TestPrioritiesAndFairness|TestBrokenTrainers|TestReadOnlyFiles|TestLockedRecordAtTheEnd|TestKilledExport' -count=1
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession|TestVersionsSideBySide|TestWorkerServesTheRecord|TestPrioritiesAndFairness|TestBrokenTrainers|TestPrivateSelectTellsNothing|TestReadOnlyFiles|TestLockedRecordAtTheEnd|TestKilledExport' -count=1
 	SWEEP_SLOW=1 go test ./trainerplugin/model -run TestRealSize -count=1
 
 # The race detector needs its own build of everything that a test links. The
