@@ -1,3 +1,5 @@
+//go:build !race
+
 package cloudtest
 
 import (
@@ -20,6 +22,9 @@ import (
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	_ "gocloud.dev/blob/azureblob" // azblob://
+	_ "gocloud.dev/blob/gcsblob"   // gs://
+	_ "gocloud.dev/blob/s3blob"    // s3://
 )
 
 func startS3(front func(http.Handler) *httptest.Server) (func(string) string, string) {
