@@ -1,4 +1,4 @@
-.PHONY: soak build test check race lint e2e bench bench-engine bench-privacy gpu-check bench-orchestration
+.PHONY: slow slower soak build test check race lint e2e bench bench-engine bench-privacy gpu-check bench-orchestration
 
 build: ## the program, as ./bin/sweep
 	go build -o bin/sweep ./cmd/sweep
@@ -6,8 +6,11 @@ build: ## the program, as ./bin/sweep
 test: ## all tests; links the embedded Temporal server, which takes minutes the first time
 	go test ./...
 
-slow: ## tests that take half a minute each: full disks, a cut network, leaks, where keys get to, checkpoints on clouds, the real quickstart, gradients at full size
-	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestWorkerLeaksNothing|TestNetworkCut|TestKeysStayInCheckpoints|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession|TestVersionsSideBySide|TestWorkerServesTheRecord|TestPrioritiesAndFairness|TestBrokenTrainers|TestPrivateSelectTellsNothing|TestReadOnlyFiles|TestLockedRecordAtTheEnd|TestKilledExport' -count=1
+slow: ## tests of half a minute that .ci/run has time for: full disks, a cut network, where keys and losers get to, broken trainers
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestNetworkCut|TestKeysStayInCheckpoints|TestPrivateSelectTellsNothing|TestBrokenTrainers|TestReadOnlyFiles' -count=1
+
+slower: ## six more minutes of them: leaks, steering, killed searches, clouds, the real quickstart, versions, priorities, gradients at full size
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestWorkerLeaksNothing|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession|TestVersionsSideBySide|TestWorkerServesTheRecord|TestPrioritiesAndFairness|TestLockedRecordAtTheEnd|TestKilledExport' -count=1
 	SWEEP_SLOW=1 go test ./trainerplugin/model -run TestRealSize -count=1
 
 # The race detector needs its own build of everything that a test links. The

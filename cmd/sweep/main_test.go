@@ -76,7 +76,7 @@ func externalTrainer(t *testing.T, name string) string {
 func slow(t *testing.T) {
 	t.Helper()
 	if os.Getenv("SWEEP_SLOW") == "" {
-		t.Skip("SKIPPED: it takes half a minute; `make slow` and .ci/run run it")
+		t.Skip("SKIPPED: it takes half a minute; `make slow`, which .ci/run runs, or `make slower`")
 	}
 }
 
