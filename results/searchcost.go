@@ -102,8 +102,8 @@ func selected(ctx context.Context, q queryer, trial int64, a privacy.Accountant,
 }
 
 // composed bounds the epsilon of all that the sweep's trials did to the data
-// together, over kinds of steps that are alike where there are many. Failed and stopped ones count with the steps they made, running
-// ones as if they were through.
+// together, over kinds of steps that are alike where there are many. Failed and
+// stopped ones count with the steps they made, running ones as if they were through.
 func composed(ctx context.Context, q queryer, sweepKey int64, a privacy.Accountant, delta float64) (Epsilon, error) {
 	counts := map[kindOfStep]int{}
 	_, err := gather(ctx, q, func(rows *sql.Rows) (n int, err error) {

@@ -31,14 +31,6 @@ func (s *Sweep) Most() int {
 	return points * max(s.Repeats, s.MostRepeats)
 }
 
-// Rungs is how many rungs of steps the strategy has, 1 if it has none.
-func (s *Sweep) Rungs() int {
-	if s.Settings.MinSteps == 0 {
-		return 1
-	}
-	return strategy.Rungs{Factor: s.Settings.Reduction, Least: s.leastShare()}.Len()
-}
-
 // leastShare is the first rung's share of the steps.
 func (s *Sweep) leastShare() float64 {
 	return float64(s.Settings.MinSteps) / float64(s.axes[s.axis("steps")].Values[0].(int))

@@ -115,7 +115,7 @@ func TestRealSize(t *testing.T) {
 	if os.Getenv(slowVariable) != "" {
 		examples, most = 4, 4
 	} else if raceDetector || testing.Short() {
-		t.Skip("too slow")
+		t.Skip("SKIPPED: too slow under -short and the race detector; `make slower` runs it with more examples")
 	}
 	const worst = 1e-5 // of a ReLU's input that changed sides, over its layer's root mean square
 	in := Input{32, 32, 3, 10}
