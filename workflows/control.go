@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/api/enums/v1"
@@ -20,14 +21,22 @@ import (
 // ErrNotRunning says that no workflow is at work on a sweep.
 var ErrNotRunning = errors.New("the sweep is not running")
 
-// Start starts the sweep's workflow, or finds the one that runs already and
-// tells it that the record may have more for it. One that was cancelled and
-// could not yet write its last words has only these to say: Start waits for
-// its end first.
-func Start(ctx context.Context, c client.Client, in SweepInput) error {
-	if ends, err := ending(ctx, c, in.Sweep); err != nil {
+// Start starts the sweep's workflow on the first of the queues, or finds the one
+// that runs already on any of them and tells it that the record may have more
+// for it. One that was cancelled and could not yet write its last words has only
+// these to say: Start waits for its end first. The queues are [SweepQueue] or, of
+// a process with payload keys, what [Sealed] makes of it.
+func Start(ctx context.Context, c client.Client, namespace string, queues []string, in SweepInput) error {
+	before, err := describe(ctx, c, in.Sweep)
+	if err != nil {
 		return err
-	} else if ends {
+	}
+	switch {
+	case before.open && !slices.Contains(queues, before.queue):
+		if err := replaceOther(ctx, c, namespace, in.Sweep, before.queue); err != nil {
+			return err
+		}
+	case before.open && before.ending:
 		// How it ends is in the record: the new workflow is there for what is left.
 		if err := Wait(ctx, c, in.Sweep); err != nil && !hasEnded(err) {
 			return fmt.Errorf("wait for the cancelled run of sweep %s: %w", in.Sweep, err)
@@ -35,7 +44,7 @@ func Start(ctx context.Context, c client.Client, in SweepInput) error {
 	}
 	options := client.StartWorkflowOptions{
 		ID:                       string(in.Sweep),
-		TaskQueue:                SweepQueue,
+		TaskQueue:                queues[0],
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		StaticSummary:            "sweep " + string(in.Sweep),
@@ -72,26 +81,27 @@ func Wait(ctx context.Context, c client.Client, id sweep.SweepID) error {
 
 // Running reports whether a workflow is at work on the sweep.
 func Running(ctx context.Context, c client.Client, id sweep.SweepID) (bool, error) {
-	d, err := c.DescribeWorkflowExecution(ctx, string(id), "")
-	if err = running(id, err); errors.Is(err, ErrNotRunning) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+	s, err := describe(ctx, c, id)
+	return s.open, err
 }
 
-// ending reports whether the sweep's workflow runs and was told to end.
-func ending(ctx context.Context, c client.Client, id sweep.SweepID) (bool, error) {
+// A standing is how a sweep's workflow stands.
+type standing struct {
+	open   bool // there is one, and it has not ended
+	ending bool // it was told to
+	queue  string
+}
+
+func describe(ctx context.Context, c client.Client, id sweep.SweepID) (s standing, err error) {
 	d, err := c.DescribeWorkflowExecution(ctx, string(id), "")
 	if err = running(id, err); errors.Is(err, ErrNotRunning) {
-		return false, nil
+		return s, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("describe sweep %s: %w", id, err)
+		return s, fmt.Errorf("describe sweep %s: %w", id, err)
 	}
-	return d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING && d.WorkflowExtendedInfo.GetCancelRequested(), nil
+	info := d.WorkflowExecutionInfo
+	return standing{info.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, d.WorkflowExtendedInfo.GetCancelRequested(), info.TaskQueue}, nil
 }
 
 // hasEnded reports whether err is how a workflow ended, and not why nobody could
@@ -142,8 +152,12 @@ func KnowsAttributes(ctx context.Context, c client.Client, namespace string) (bo
 
 // Workers counts the processes that have lately asked the task queue for trials.
 func Workers(ctx context.Context, c client.Client, namespace, queue string) (int, error) {
+	return pollers(ctx, c, namespace, queue, enums.TASK_QUEUE_TYPE_ACTIVITY)
+}
+
+func pollers(ctx context.Context, c client.Client, namespace, queue string, kind enums.TaskQueueType) (int, error) {
 	d, err := c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
-		Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: queue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
+		Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: queue}, TaskQueueType: kind,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("describe task queue %s: %w", queue, err)

@@ -36,6 +36,16 @@ func ClassQueue(class string) string {
 // ResultsQueue is the task queue of the activities that write the named record.
 func ResultsQueue(record string) string { return "sweep-results-" + record }
 
+// Sealed is the task queue in place of queue for payloads under the key of that
+// id; "" is no key. Who has another key, or none, could only fail what it took
+// from the queue, so it must not be asked.
+func Sealed(queue, key string) string {
+	if key == "" {
+		return queue
+	}
+	return queue + "@" + key
+}
+
 // Signals and queries.
 const (
 	SignalPause     = "pause"     // start no new trials until SignalResume

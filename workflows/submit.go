@@ -46,12 +46,13 @@ func SubmitWorkflow(ctx workflow.Context, queue string, s Submission) (Entered, 
 	return entered, err
 }
 
-// Submit has s entered into the record that the queue serves.
-func Submit(ctx context.Context, c client.Client, queue string, s Submission) (Entered, error) {
+// Submit has s entered into the record that the queue serves, with payloads under
+// the key of that id.
+func Submit(ctx context.Context, c client.Client, queue, key string, s Submission) (Entered, error) {
 	var entered Entered
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:            "submit/" + string(s.Sweep) + "/" + rand.Text(), // two shells may submit at once
-		TaskQueue:     SweepQueue,
+		TaskQueue:     Sealed(SweepQueue, key),
 		StaticSummary: "enter " + s.File,
 	}, SubmitWorkflow, queue, s)
 	if err == nil {

@@ -50,9 +50,10 @@ func (b Build) MakeCurrent(ctx context.Context, c client.Client) error {
 	}
 }
 
-// NewSweepWorker returns a worker for workflows.
-func NewSweepWorker(c client.Client, identity string, b Build) worker.Worker {
-	w := worker.New(c, SweepQueue, worker.Options{
+// NewSweepWorker returns a worker for workflows: of [SweepQueue], or of what
+// [Sealed] has in its place.
+func NewSweepWorker(c client.Client, identity, queue string, b Build) worker.Worker {
+	w := worker.New(c, queue, worker.Options{
 		Identity:                 identity,
 		DeploymentOptions:        b.options(),
 		DeadlockDetectionTimeout: 10 * time.Second, // trainers may take all of the CPU for a while

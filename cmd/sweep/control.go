@@ -77,10 +77,15 @@ func withRunningNamed(c *cli.Context, name string, do func(context.Context, *hos
 // joinHost connects to Temporal and takes on no work.
 func joinHost(ctx context.Context, p place) (*host, error) {
 	r := role{logger: slog.New(slog.DiscardHandler)}
+	open := joinEmbedded
 	if configured() {
-		return openCluster(ctx, p, r)
+		open = openCluster
 	}
-	return joinEmbedded(ctx, p, r)
+	h, err := open(ctx, p, r)
+	if err != nil {
+		return nil, err
+	}
+	return h.agreed(ctx)
 }
 
 // placeAndSweep is where the command's files are, and the sweep that the command

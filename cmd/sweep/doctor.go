@@ -30,7 +30,7 @@ const leastFree = 1 << 30
 var doctorCommand = &cli.Command{
 	Name: "doctor", Usage: "check what a sweep needs, and say how to mend what is wrong",
 	Description: "Exits with 0 if a sweep can run, with 1 if something must be mended first.",
-	Flags:       append([]cli.Flag{outputFlag, checkpointsFlag}, placeFlags...),
+	Flags:       append([]cli.Flag{outputFlag, checkpointsFlag}, connectFlags...),
 	Action: func(c *cli.Context) error {
 		p, err := placeOf(c)
 		if err != nil {

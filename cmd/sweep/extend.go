@@ -70,7 +70,7 @@ func extendSweep(c *cli.Context, s *search.Sweep) error {
 		return err
 	}
 	joined, err := whileRunning(ctx, p, info.ID, func(h *host) error {
-		entered, err := workflows.Submit(ctx, h.client, h.queue(), workflows.Submission{Sweep: info.ID, File: file, Text: s.Text})
+		entered, err := workflows.Submit(ctx, h.client, h.queue(), h.key(), workflows.Submission{Sweep: info.ID, File: file, Text: s.Text})
 		if err != nil {
 			return err
 		}

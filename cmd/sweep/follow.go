@@ -125,7 +125,7 @@ func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role,
 // submit enters the file, tells what it adds and starts the workflow.
 func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *search.Sweep, r role, file string, fresh bool) error {
 	talk := c.App.ErrWriter
-	entered, err := workflows.Submit(ctx, h.client, h.queue(), workflows.Submission{Sweep: id, File: file, Text: s.Text, OwnSeeds: c.Bool(noReuseFlag.Name)})
+	entered, err := workflows.Submit(ctx, h.client, h.queue(), h.key(), workflows.Submission{Sweep: id, File: file, Text: s.Text, OwnSeeds: c.Bool(noReuseFlag.Name)})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func submit(ctx context.Context, c *cli.Context, h *host, id sweep.SweepID, s *s
 			fmt.Fprintf(talk, "note      no worker serves this sweep's queue; %s does\n", workerCall(s.Run.Queue))
 		}
 	}
-	if err := workflows.Start(ctx, h.client, in); err != nil || c.Command.Name != "resume" && c.Command.Name != "retry" {
+	if err := workflows.Start(ctx, h.client, h.namespace, h.served(workflows.SweepQueue), in); err != nil || c.Command.Name != "resume" && c.Command.Name != "retry" {
 		return err
 	}
 	if r.retry { // a workflow that was there already has not read its input

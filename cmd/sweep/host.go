@@ -46,6 +46,7 @@ type host struct {
 	joins     bool // another process does, and this one relies on it
 	trains    bool
 	metrics   *metrics // nil if nobody wants them
+	keys      []string // ids of the payload keys, the one in use first; none sends payloads in the clear
 	serverPID int      // of the process that runs the embedded server
 
 	devices *workflows.Devices // that this process trains on, if it trains
@@ -110,7 +111,7 @@ func openHost(ctx context.Context, p place, r role) (*host, error) {
 		}
 		h, err = joinEmbedded(ctx, p, r)
 		if err == nil {
-			return h, nil
+			return h.agreed(ctx)
 		}
 		if _, gone := devserver.Running(p.state); !errors.Is(gone, devserver.ErrNotRunning) {
 			return nil, err
@@ -187,13 +188,14 @@ func (h *host) dial(ctx context.Context, o client.Options, r role) (err error) {
 	if h.metrics != nil {
 		o.MetricsHandler = h.metrics.handler
 	}
+	codec := payload.None()
 	if h.payloadKey != "" {
-		codec, err := payload.Open(h.payloadKey)
-		if err != nil {
+		if codec, err = payload.Open(h.payloadKey); err != nil {
 			return &exitError{exitUsage, err}
 		}
-		codec.Apply(&o)
 	}
+	codec.Apply(&o)
+	h.keys = codec.KeyIDs()
 	tracer, flush, err := tracing(ctx)
 	if err != nil {
 		return err
@@ -224,8 +226,10 @@ func (h *host) work(ctx context.Context, r role) error {
 		}
 	}
 	if r.record || r.train {
-		if err := h.start(workflows.NewSweepWorker(h.client, devserver.Identity("sweep"), r.build)); err != nil {
-			return err
+		for _, queue := range h.served(workflows.SweepQueue) {
+			if err := h.start(workflows.NewSweepWorker(h.client, devserver.Identity("sweep"), queue, r.build)); err != nil {
+				return err
+			}
 		}
 	}
 	if r.makeCurrent {
@@ -247,10 +251,10 @@ func (h *host) work(ctx context.Context, r role) error {
 // serveRecord serves the results file. On a cluster several processes may want
 // to, of which the first is enough.
 func (h *host) serveRecord(ctx context.Context, r role) error {
-	release, err := claimRecord(h.place)
+	release, err := claimRecord(h.place, h.keys)
 	if errors.Is(err, errServed) && h.cluster {
 		h.joins = true
-		return nil
+		return h.agree(ctx)
 	}
 	if err != nil {
 		return err
@@ -283,7 +287,12 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 	if err := activities.Tidy(tidy); err != nil { // a store that is away must not keep sweeps from running
 		r.logger.Warn("checkpoints of trials that have ended are left behind, and removed at a later start", "reason", err.Error())
 	}
-	return h.start(workflows.NewRecordWorker(h.client, devserver.Identity("results"), h.queue(), activities))
+	for _, queue := range h.served(workflows.ResultsQueue(h.record())) {
+		if err := h.start(workflows.NewRecordWorker(h.client, devserver.Identity("results"), queue, activities)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *host) trainWorkers(r role) ([]worker.Worker, error) {
@@ -300,7 +309,7 @@ func (h *host) trainWorkers(r role) ([]worker.Worker, error) {
 		a.Meter = workflows.NewMeter(h.devices)
 		h.metrics.registry.MustRegister(a.Meter)
 	}
-	return workflows.NewTrainWorkers(h.client, r.queues, a, drainGrace)
+	return workflows.NewTrainWorkers(h.client, h.served(r.queues...), a, drainGrace)
 }
 
 // shares is how many trials run at once, and how many threads each has.
@@ -339,9 +348,6 @@ func (h *host) start(workers ...worker.Worker) error {
 	}
 	return nil
 }
-
-// queue is the task queue of this results file.
-func (h *host) queue() string { return workflows.ResultsQueue(h.record()) }
 
 // close stops what this process started, the last first: training, workflows,
 // record, connection, server.

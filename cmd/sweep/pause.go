@@ -11,7 +11,7 @@ import (
 )
 
 var pauseCommand = &cli.Command{
-	Name: "pause", Usage: "start no new trials; running ones go on", ArgsUsage: "[SWEEP]", Flags: placeFlags,
+	Name: "pause", Usage: "start no new trials; running ones go on", ArgsUsage: "[SWEEP]", Flags: connectFlags,
 	Action: func(c *cli.Context) error {
 		return withRunning(c, func(ctx context.Context, h *host, id sweep.SweepID) error {
 			a, err := workflows.Update(ctx, h.client, id, workflows.UpdatePause)

@@ -13,6 +13,8 @@ var payloadKeyCommand = &cli.Command{
 	Description: `Writes a key of 256 bits to FILE, mode 0600. Give it to every process of a sweep, by
 --payload-key FILE or SWEEP_PAYLOAD_KEY: then Temporal stores what it is told encrypted
 (AES-256-GCM), workflows are named without hyper-parameters, and search attributes stay empty.
+A process with a key takes nothing that was not sealed with it, and one with another key, or
+none, is asked for no trial.
 
 To change the key put a new one above the old in the file: the first encrypts, all decrypt.
 Temporal's UI shows such a sweep as ciphertext; ` + "`sweep status`" + ` and the results file do not need the key.`,

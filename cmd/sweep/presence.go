@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,11 +15,11 @@ import (
 // errServed says that another process serves the results file.
 var errServed = errors.New("another process serves this results file")
 
-// claimRecord makes this process the one that serves the results file to a
-// cluster, until release is called or the process ends. The error wraps
-// errServed while another is. The record itself would survive two, which take
-// turns; what the lock tells is whether anyone is there.
-func claimRecord(p place) (release func() error, err error) {
+// claimRecord makes this process the one that serves the results file, with
+// payload keys of these ids, until release is called or the process ends. The
+// error wraps errServed while another is. The record itself would survive two,
+// which take turns; what the lock tells is whether anyone is there.
+func claimRecord(p place, keys []string) (release func() error, err error) {
 	if err := os.MkdirAll(p.state, 0o700); err != nil {
 		return nil, err
 	}
@@ -27,6 +29,9 @@ func claimRecord(p place) (release func() error, err error) {
 	}
 	for range 5 { // whoever only looks holds the lock for an instant
 		if err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			if err := errors.Join(file.Truncate(0), writeKeys(file, keys)); err != nil {
+				return nil, errors.Join(fmt.Errorf("%s: %w", file.Name(), err), file.Close())
+			}
 			return file.Close, nil
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -39,12 +44,32 @@ func claimRecord(p place) (release func() error, err error) {
 
 func recordLock(p place) string { return filepath.Join(p.state, "record.lock") }
 
-// recordServed reports whether some process serves the results file to a cluster.
+func writeKeys(file *os.File, keys []string) error {
+	if len(keys) == 0 {
+		return nil // and nothing that a full disk would refuse
+	}
+	_, err := file.WriteString(strings.Join(keys, " ") + "\n")
+	return err
+}
+
+// recordServed reports whether some process serves the results file.
 func recordServed(p place) bool {
+	_, served := servedKeys(p)
+	return served
+}
+
+// servedKeys reports whether some process serves the results file, and the ids of
+// its payload keys. In the instant in which one begins they may be those of the
+// one before.
+func servedKeys(p place) (ids []string, served bool) {
 	file, err := os.Open(recordLock(p))
 	if err != nil {
-		return false
+		return nil, false
 	}
 	defer file.Close()
-	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+	if !errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK) {
+		return nil, false
+	}
+	text, err := io.ReadAll(io.LimitReader(file, 4096))
+	return strings.Fields(string(text)), err == nil
 }

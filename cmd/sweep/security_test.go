@@ -118,6 +118,9 @@ func TestPayloadsAreSealed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, key, _ := strings.Cut(e.TaskQueue, "@"); len(key) != 16 {
+			t.Errorf("%s is on queue %q, which does not name the key", e.Execution.WorkflowId, e.TaskQueue)
+		}
 		sealed += bytes.Count(text, []byte("YmluYXJ5L2VuY3J5cHRlZA==")) // "binary/encrypted" in base64
 		raw, err := proto.Marshal(history)
 		if err != nil {

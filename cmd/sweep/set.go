@@ -14,7 +14,7 @@ import (
 var setCommand = &cli.Command{
 	Name: "set", Usage: "change how a running sweep is run",
 	Subcommands: []*cli.Command{{
-		Name: "parallel", Usage: "run up to N trials at a time from now on", ArgsUsage: "N [SWEEP]", Flags: placeFlags,
+		Name: "parallel", Usage: "run up to N trials at a time from now on", ArgsUsage: "N [SWEEP]", Flags: connectFlags,
 		Description: `More start at once, if there is room; with fewer, running trials finish first. The sweep's file is
 left as it is: a sweep that is resumed later runs as many as it says.`,
 		Action: setParallel,

@@ -174,7 +174,7 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 		}
 	}
 	in := workflows.SweepInput{
-		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.ClassQueue(s.Run.Queue),
+		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.Sealed(workflows.ClassQueue(s.Run.Queue), h.key()),
 		Parallel: parallel, Priority: s.Run.Priority, Private: h.payloadKey != "", Spool: h.spool(),
 		Settings: workflows.Settings{
 			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,

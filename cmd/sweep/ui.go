@@ -33,7 +33,7 @@ From another machine:  ssh -L 8080:127.0.0.1:8080 HOST  and  sweep ui --addr 127
 		&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "`ADDRESS` to listen on; port 0 is a free one"},
 		&cli.BoolFlag{Name: "allow-actions", Usage: "let the page pause, resume, stop and cancel sweeps, and set how many trials run at a time"},
 		&cli.BoolFlag{Name: "open", Usage: "open it in the browser"},
-	}, placeFlags...),
+	}, connectFlags...),
 	Action: func(c *cli.Context) error {
 		return withReader(c, func(p place, r *results.Reader) error { return serveUI(c, p, r) })
 	},

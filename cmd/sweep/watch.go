@@ -22,7 +22,7 @@ var watchCommand = &cli.Command{
 	Name: "watch", Usage: "watch a sweep on the terminal: what runs, what is best, what failed", ArgsUsage: "[SWEEP]",
 	Description: `Keys: 1 running, 2 best, 3 failures, 4 frontier (or tab) · ↑ ↓ scroll · q leaves; the sweep goes on.
 Where the output is no terminal it prints a line now and then, as ` + "`sweep wait`" + ` does.`,
-	Flags: placeFlags,
+	Flags: connectFlags,
 	Action: func(c *cli.Context) error {
 		if terminalWidth(c.App.Writer) == 0 {
 			p, info, err := placeAndSweep(c)

@@ -52,6 +52,9 @@ rest write checkpoints, from which other workers go on. A second signal has them
 				return nil, &exitError{exitNotFound, hinted{err, "`sweep server` runs one; TEMPORAL_ADDRESS names a cluster"}}
 			}
 			if err == nil {
+				h, err = h.agreed(ctx)
+			}
+			if err == nil {
 				r.record = false // its own process serves it
 				err = h.work(ctx, r)
 			}

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"go.temporal.io/api/common/v1"
@@ -37,16 +38,30 @@ const (
 
 const keyBytes = 32 // AES-256
 
-// ErrNoKey marks a payload whose key is not in the file.
-var ErrNoKey = errors.New("the payload is encrypted with another key")
+// Why a payload is not read.
+var (
+	// ErrNoKey marks a payload whose key this process does not have.
+	ErrNoKey = errors.New("it is encrypted with a payload key that this process was not given (--payload-key, SWEEP_PAYLOAD_KEY)")
+
+	// ErrPlain marks a payload that is not encrypted, where all have to be.
+	ErrPlain = errors.New("it is not encrypted, and a process that has a payload key takes only what was sealed with it")
+)
 
 // A Codec encrypts payloads with AES-256-GCM, each under a random nonce of 96
 // bits; a key is good for 2³² payloads (NIST SP 800-38D, section 8.3). It
 // implements [converter.PayloadCodec].
 type Codec struct {
-	current string                 // id of the key that encrypts
+	ids     []string               // of the keys, the one that encrypts first
 	sealers map[string]cipher.AEAD // by id of key
 }
+
+// None is the codec of a process without a key: it sends payloads as they are,
+// and says of one that is encrypted what would open it.
+func None() *Codec { return &Codec{} }
+
+// KeyIDs name the keys without telling them, the one that encrypts first. There
+// are none without a key.
+func (c *Codec) KeyIDs() []string { return slices.Clone(c.ids) }
 
 // NewKeyFile writes a fresh key to a file, mode 0600, that must not exist.
 func NewKeyFile(path string) (err error) {
@@ -98,7 +113,7 @@ func Open(path string) (*Codec, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("payload key: %s: %w", path, err)
 	}
-	if c.current == "" {
+	if len(c.ids) == 0 {
 		return nil, fmt.Errorf("payload key: %s holds no key", path)
 	}
 	return c, nil
@@ -115,10 +130,10 @@ func (c *Codec) add(key []byte) error {
 	}
 	sum := sha256.Sum256(append([]byte("sweep payload key id\x00"), key...))
 	id := hex.EncodeToString(sum[:8])
-	c.sealers[id] = sealer
-	if c.current == "" {
-		c.current = id
+	if _, twice := c.sealers[id]; !twice {
+		c.ids = append(c.ids, id)
 	}
+	c.sealers[id] = sealer
 	return nil
 }
 
@@ -126,44 +141,52 @@ func (c *Codec) add(key []byte) error {
 func (c *Codec) Apply(o *client.Options) {
 	o.DataConverter = converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), c)
 	o.FailureConverter = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
-		DataConverter: o.DataConverter, EncodeCommonAttributes: true,
+		DataConverter: o.DataConverter, EncodeCommonAttributes: len(c.ids) > 0,
 	})
 }
 
 // Encode implements [converter.PayloadCodec].
 func (c *Codec) Encode(payloads []*common.Payload) ([]*common.Payload, error) {
+	if len(c.ids) == 0 {
+		return payloads, nil
+	}
+	current := c.ids[0]
 	sealed := make([]*common.Payload, len(payloads))
 	for i, p := range payloads {
 		plain, err := proto.Marshal(p)
 		if err != nil {
 			return nil, fmt.Errorf("encrypt payload: %w", err)
 		}
-		sealer := c.sealers[c.current]
+		sealer := c.sealers[current]
 		nonce := make([]byte, sealer.NonceSize())
 		if _, err := rand.Read(nonce); err != nil {
 			return nil, fmt.Errorf("encrypt payload: %w", err)
 		}
 		sealed[i] = &common.Payload{
-			Metadata: map[string][]byte{converter.MetadataEncoding: []byte(encoding), keyIDField: []byte(c.current)},
-			Data:     sealer.Seal(nonce, nonce, plain, []byte(c.current)),
+			Metadata: map[string][]byte{converter.MetadataEncoding: []byte(encoding), keyIDField: []byte(current)},
+			Data:     sealer.Seal(nonce, nonce, plain, []byte(current)),
 		}
 	}
 	return sealed, nil
 }
 
-// Decode implements [converter.PayloadCodec]. A payload that is not encrypted
-// passes as it is: a sweep may have begun before the key was given.
+// Decode implements [converter.PayloadCodec]. With a key it takes nothing that
+// is not encrypted: what a worker is told decides which program it runs, and who
+// runs the server must not be able to tell it.
 func (c *Codec) Decode(payloads []*common.Payload) ([]*common.Payload, error) {
 	plain := make([]*common.Payload, len(payloads))
 	for i, p := range payloads {
 		if string(p.GetMetadata()[converter.MetadataEncoding]) != encoding {
+			if len(c.ids) > 0 {
+				return nil, fmt.Errorf("read payload: %w", ErrPlain)
+			}
 			plain[i] = p
 			continue
 		}
 		id := string(p.GetMetadata()[keyIDField])
 		sealer, known := c.sealers[id]
 		if !known || len(p.Data) < sealer.NonceSize() {
-			return nil, fmt.Errorf("decrypt payload: %w (%q)", ErrNoKey, id)
+			return nil, fmt.Errorf("decrypt payload: %w: key %q", ErrNoKey, id)
 		}
 		nonce, sealed := p.Data[:sealer.NonceSize()], p.Data[sealer.NonceSize():]
 		text, err := sealer.Open(nil, nonce, sealed, []byte(id))

@@ -66,9 +66,13 @@ func TestPayloadsAreSealed(t *testing.T) {
 		t.Errorf("inside is %v, %v", &got, err)
 	}
 
-	open, err := c.Decode(append(sealed, secret)) // the last was sent in the clear
-	if err != nil || len(open) != 3 || !proto.Equal(open[0], secret) || !proto.Equal(open[2], secret) {
+	open, err := c.Decode(sealed)
+	if err != nil || len(open) != 2 || !proto.Equal(open[0], secret) || !proto.Equal(open[1], secret) {
 		t.Errorf("decoded %v, %v", open, err)
+	}
+	// What the server's owner could have written is not taken.
+	if open, err := c.Decode(append(sealed, secret)); !errors.Is(err, ErrPlain) {
+		t.Errorf("beside sealed payloads one in the clear: %v, %v; want ErrPlain", open, err)
 	}
 	sealed[0].Data[20] ^= 1
 	if _, err := c.Decode(sealed[:1]); err == nil || !strings.Contains(err.Error(), "was changed") {
@@ -77,6 +81,29 @@ func TestPayloadsAreSealed(t *testing.T) {
 	other, _ := newCodec(t)
 	if _, err := other.Decode(sealed[1:]); !errors.Is(err, ErrNoKey) {
 		t.Errorf("another key: %v, want ErrNoKey", err)
+	}
+}
+
+// A process without a key sends payloads as they are, and says of sealed ones
+// what they want.
+func TestNoKey(t *testing.T) {
+	c, _ := newCodec(t)
+	sealed, err := c.Encode([]*common.Payload{secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sent, err := None().Encode([]*common.Payload{secret}); err != nil || !proto.Equal(sent[0], secret) {
+		t.Errorf("sent %v, %v", sent, err)
+	}
+	if got, err := None().Decode([]*common.Payload{secret}); err != nil || !proto.Equal(got[0], secret) {
+		t.Errorf("read %v, %v", got, err)
+	}
+	_, err = None().Decode(sealed)
+	if !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "--payload-key") || !strings.Contains(err.Error(), c.KeyIDs()[0]) {
+		t.Errorf("a sealed payload: %v; want ErrNoKey, the key's id and the flag", err)
+	}
+	if ids := None().KeyIDs(); len(ids) != 0 {
+		t.Errorf("no key has the ids %v", ids)
 	}
 }
 
@@ -94,6 +121,9 @@ func TestKeysAreRotated(t *testing.T) {
 	c, err := Open(both)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if ids := c.KeyIDs(); len(ids) != 2 || ids[1] != old.KeyIDs()[0] || ids[0] == ids[1] {
+		t.Errorf("the keys are %v; want the old one, %v, second", ids, old.KeyIDs())
 	}
 	before, _ := old.Encode([]*common.Payload{secret})
 	if got, err := c.Decode(before); err != nil || !proto.Equal(got[0], secret) {
