@@ -171,9 +171,10 @@ const PrivateSelect = "private-select"
 
 // A Win is all that a private selection releases: its best trial.
 type Win struct {
-	Params  Params  `json:"params"`
-	Label   string  `json:"label"` // what varies in its sweep, for people
-	Outcome Outcome `json:"outcome"`
+	Params  Params   `json:"params"`
+	Label   string   `json:"label"` // what varies in its sweep, for people
+	Outcome Outcome  `json:"outcome"`
+	Test    []Metric `json:"test,omitempty"` // its test figure, which chose nothing
 }
 
 // A State is where a trial stands.

@@ -62,6 +62,8 @@ func (f *Frontier) doubts(s survey) []string {
 		seeded = seeded || p.Params.NoiseFrom == sweep.Seeded
 	}
 	say(splits[sweep.Validation], "accuracy is measured on the validation split, which also chose the points: expect a little less on the test split%s", f.testWords())
+	say(f.testWords() != "" && f.Disclosure != sweep.PrivateSelect,
+		"epsilon counts the examples trained on, and not what a test figure tells of the test examples: it costs nothing if those are not private")
 	say(splits[sweep.Test], "accuracy is measured on the test split, which also chose the points: it flatters them, and says less of new data")
 	say(s.points > 0 && s.single == s.points && f.Disclosure != sweep.PrivateSelect, "each point was run with one seed: differences between points may be the seeds'")
 	say(s.single > 0 && s.single < s.points, "only one seed for %s: the accuracy may be that seed's", plural(s.single, "point"))

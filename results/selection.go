@@ -169,6 +169,9 @@ func recordWin(ctx context.Context, tx *sql.Tx, prices priceList, ref sweep.Atte
 	if err := record(ctx, tx, prices, ref, w.Outcome); err != nil {
 		return err
 	}
+	if err := addMetrics(ctx, tx, a, w.Test); err != nil {
+		return err
+	}
 	const entered = `(SELECT s.created FROM sweeps s JOIN selections x ON x.sweep = s.key WHERE x.trial = ?1)`
 	for _, forget := range []string{
 		`UPDATE attempts SET started = ` + entered + `, ended = ` + entered + ` WHERE trial = ?1`,

@@ -26,13 +26,20 @@ const repeatsOfPoint = `
 	FROM trials u CROSS JOIN sweep_trials ut ON ut.sweep = p.sweep AND ut.trial = u.key CROSS JOIN outcomes o ON o.trial = u.key
 	WHERE u.point = p.point AND u.state = 'completed' AND ut.target_epsilon IS p.target_epsilon`
 
+// testAccuracy is the test figure of a trial t with outcome o in a query, NULL where
+// there is none.
+const testAccuracy = `CASE WHEN o.split <> 'test' THEN (
+	SELECT m.value FROM metrics m WHERE m.trial = t.key AND m.name = (SELECT key FROM metric_names WHERE name = '` + testMetric + `') AND m.attempt = o.attempt AND m.step = o.steps
+) END`
+
 // testFigureOf is nil where no repeat measured it, or where accuracy itself is of
 // the test split.
 func testFigureOf(ctx context.Context, q queryer, sweepKey int64, point sweep.PointID) (*TestFigure, error) {
 	measured, err := gather(ctx, q, scanFloat, `
-		SELECT m.value FROM trials t CROSS JOIN sweep_trials st ON st.trial = t.key AND st.sweep = ?1 CROSS JOIN outcomes o ON o.trial = t.key
-		CROSS JOIN metrics m ON m.trial = t.key AND m.name = (SELECT key FROM metric_names WHERE name = ?3) AND m.attempt = o.attempt AND m.step = o.steps
-		WHERE t.point = ?2 AND t.state = 'completed' AND o.split <> ?4 AND m.value IS NOT NULL ORDER BY st.repeat`, sweepKey, point, testMetric, string(sweep.Test))
+		SELECT value FROM (
+			SELECT st.repeat, `+testAccuracy+` AS value FROM trials t CROSS JOIN sweep_trials st ON st.trial = t.key AND st.sweep = ?1 CROSS JOIN outcomes o ON o.trial = t.key
+			WHERE t.point = ?2 AND t.state = 'completed'
+		) WHERE value IS NOT NULL ORDER BY repeat`, sweepKey, point)
 	if err != nil || len(measured) == 0 {
 		return nil, err
 	}

@@ -18,7 +18,8 @@ type Trial struct {
 	State       sweep.State     `json:"state"`
 	Point       sweep.PointID   `json:"point"`
 	Params      sweep.Params    `json:"params"`
-	Outcome     *sweep.Outcome  `json:"outcome,omitempty"` // nil until it is completed
+	Outcome     *sweep.Outcome  `json:"outcome,omitempty"`       // nil until it is completed
+	Test        *float64        `json:"test_accuracy,omitempty"` // see [TrialRow.TestAccuracy]
 	Sweeps      []Membership    `json:"sweeps"`
 	Attempts    []Attempt       `json:"attempts"`        // the first one first
 	Steps       int             `json:"charged_steps"`   // that privacy was spent on, over all noise streams; of attempts that have ended
@@ -170,6 +171,9 @@ func (t *Trial) read(ctx context.Context, tx *sql.Tx, key int64) error {
 	switch o, err := outcome(ctx, tx, key); {
 	case err == nil:
 		t.Outcome = &o
+		if err := tx.QueryRowContext(ctx, `SELECT `+testAccuracy+` FROM trials t JOIN outcomes o ON o.trial = t.key WHERE t.key = ?`, key).Scan(&t.Test); err != nil {
+			return err
+		}
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}

@@ -29,6 +29,7 @@ type TrialRow struct {
 	Accountant    privacy.Accountant `json:"accountant"`               // who says so
 	Params        sweep.Params       `json:"params"`                   //
 	Outcome       *sweep.Outcome     `json:"outcome,omitempty"`        // nil until it is completed
+	TestAccuracy  *float64           `json:"test_accuracy,omitempty"`  // of the same weights on the test split, 0 to 1, where Outcome is of the validation split; trials cannot be chosen by it
 	Attempts      int                `json:"attempts"`                 // tries so far
 	Worker        string             `json:"worker,omitempty"`         // of the newest attempt
 	Step          int                `json:"step"`                     // the newest attempt's last report
@@ -139,8 +140,8 @@ func (r *Reader) trials(ctx context.Context, id sweep.SweepID, f Filter) ([]Tria
 		WITH page AS MATERIALIZED (SELECT st.trial `+trialTables+` WHERE s.key = ?`+where+` ORDER BY `+order+` LIMIT ? OFFSET ?)
 		SELECT t.id, t.state, st.position, st.label, t.point, st.repeat, st.gone, coalesce(st.target_epsilon, 0), coalesce(c.epsilon, 0),
 			st.delta, s.accountant, t.params, t.attempt, coalesce(a.worker, ''), coalesce(a.last_step, 0), coalesce(a.failure, ''), coalesce(a.reason, ''),
-			o.accuracy, o.last_accuracy, o.loss, o.split, o.examples, o.steps, o.non_finite, o.data_digest, o.weights_digest, o.trainer, o.seconds
-		`+trialTables+` JOIN page ON page.trial = st.trial WHERE s.key = ? ORDER BY `+order, args...)
+			o.accuracy, o.last_accuracy, o.loss, o.split, o.examples, o.steps, o.non_finite, o.data_digest, o.weights_digest, o.trainer, o.seconds,
+			`+testAccuracy+trialTables+` JOIN page ON page.trial = st.trial WHERE s.key = ? ORDER BY `+order, args...)
 }
 
 // CountTrials is how many trials f chooses, whatever its limit.
@@ -169,7 +170,7 @@ func scanTrial(rows *sql.Rows) (t TrialRow, err error) {
 	if err := rows.Scan(append([]any{
 		&t.ID, &t.State, &t.Index, &t.Label, &t.Point, &t.Repeat, &t.Gone, &t.TargetEpsilon, &t.Epsilon,
 		&t.Delta, &t.Accountant, &params, &t.Attempts, &t.Worker, &t.Step, &t.Failure, &t.Reason,
-	}, o.columns()...)...); err != nil {
+	}, append(o.columns(), &t.TestAccuracy)...)...); err != nil {
 		return t, err
 	}
 	t.Outcome = o.value()

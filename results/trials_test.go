@@ -178,16 +178,19 @@ func TestQueriesOfTheREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := begin1(t, s, id, p.ID())
+	metrics = append(metrics, sweep.Metric{Step: p.Steps, Name: "test/accuracy", Value: 0.48})
 	if err := s.Collect(t.Context(), again, sweep.Reading{Offset: 1, Started: true, NoiseID: "b", Worker: "w", Step: 10, Metrics: metrics}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Record(t.Context(), again, outcomeOf(p, 0.5)); err != nil {
+	judged := outcomeOf(p, 0.99)
+	judged.Split = sweep.Validation
+	if err := s.Record(t.Context(), again, judged); err != nil {
 		t.Fatal(err)
 	}
 	begin1(t, s, id, more[7].Params.ID())
 	queries := sqlBlocks(t)
-	if len(queries) != 12 {
-		t.Fatalf("README.md has %d queries, want 12", len(queries))
+	if len(queries) != 13 {
+		t.Fatalf("README.md has %d queries, want 13", len(queries))
 	}
 	for _, query := range queries {
 		rows, err := s.Reader.db.QueryContext(context.Background(), query)

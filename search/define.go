@@ -231,6 +231,11 @@ var runKeys = []def{
 		set: func(s *Sweep, v any) { s.Run.EvaluateEvery = v.(int) },
 	},
 	{
+		name: "evaluate_test", kind: boolean, fallback: "true",
+		doc: "with data.validation, accuracy on the test part is measured too, once, after the last update: shown beside the chosen points, and nothing is chosen by it",
+		set: func(s *Sweep, v any) { s.Run.EvaluateTest = v.(bool) },
+	},
+	{
 		name: "checkpoint_every", kind: duration, fallback: "30s",
 		doc: "least time between two checkpoints; 0s writes none until the trial is told to stop",
 		set: func(s *Sweep, v any) { s.Run.CheckpointEvery = v.(time.Duration) },

@@ -55,7 +55,7 @@ func TestParseEveryKey(t *testing.T) {
 		{s.Where, "learning_rate * augmult <= 16 and\n(option.depth == 2 or batch_size < 4096)"},
 		{s.Repeats, 2}, {s.Strategy, "grid"}, {s.Disclosure, "composed"},
 		{s.Run, Run{
-			Parallel: 4, Retries: 0, GPUsPerTrial: 0.25, EvaluateEvery: 100,
+			Parallel: 4, Retries: 0, GPUsPerTrial: 0.25, EvaluateEvery: 100, EvaluateTest: false,
 			CheckpointEvery: 90 * time.Second, KeepWeights: true, TrialTimeout: 2 * time.Hour, Priority: 1,
 		}},
 	} {
@@ -89,7 +89,7 @@ func TestParseDefaults(t *testing.T) {
 	if s.Trainer != nil || s.Repeats != 1 || s.Strategy != "grid" || s.Disclosure != "research" || s.Data.Validation != 0 {
 		t.Errorf("defaults: %+v", s)
 	}
-	if want := (Run{Retries: 3, CheckpointEvery: 30 * time.Second, Priority: 3}); s.Run != want {
+	if want := (Run{Retries: 3, EvaluateTest: true, CheckpointEvery: 30 * time.Second, Priority: 3}); s.Run != want {
 		t.Errorf("run %+v, want %+v", s.Run, want)
 	}
 	if s.Privacy.Accountant != privacy.Certified || s.Privacy.Noise != sweep.Secure {

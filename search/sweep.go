@@ -99,6 +99,7 @@ type Run struct {
 	Retries         int           // attempts after a trial's first; ≥ 0
 	GPUsPerTrial    float64       // 0 is the CPU; below 1, GPUs are shared; otherwise whole
 	EvaluateEvery   int           // steps between evaluations before the last; 0 evaluates after the last step only
+	EvaluateTest    bool          // measure the test part too, once, of trials that are judged on validation examples
 	CheckpointEvery time.Duration // least time between checkpoints; 0 writes none until the trial is told to stop
 	KeepWeights     bool          // leave each trial's averaged weights in its folder
 	TrialTimeout    time.Duration // an attempt is stopped after it; 0 is no limit

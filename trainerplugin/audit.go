@@ -30,6 +30,7 @@ type audit struct {
 	progress int // step of the last Progress
 	bad      int64
 	final    *Evaluation // of the last step
+	tested   bool        // whether the test part was measured, apart
 	doubt    *Checkpoint // announced last, and not there as announced
 }
 
@@ -177,6 +178,9 @@ func (a *audit) progressed(p Progress) error {
 }
 
 func (a *audit) evaluated(e Evaluation) error {
+	if a.job.EvaluateTest && !e.Decides(a.job.Params) && e.Split == sweep.Test {
+		return a.testFigure(e)
+	}
 	if err := a.measured(e); err != nil {
 		return err
 	}
@@ -189,7 +193,21 @@ func (a *audit) evaluated(e Evaluation) error {
 	return nil
 }
 
-// measured checks what evaluations and outcomes share.
+// testFigure checks an evaluation of the test part beside the one that decides.
+func (a *audit) testFigure(e Evaluation) error {
+	switch {
+	case e.Step != a.job.Params.Steps:
+		return a.breach("step %d: measured on the test split, which is measured once, after step %d", e.Step, a.job.Params.Steps)
+	case a.tested:
+		return a.breach("a second evaluation of the last step on the test split")
+	case e.Examples <= 0:
+		return a.breach("step %d: measured on %d examples of the test split", e.Step, e.Examples)
+	}
+	a.tested = true
+	return a.scores(e)
+}
+
+// measured checks what evaluations that decide and outcomes share.
 func (a *audit) measured(e Evaluation) error {
 	want, held := a.job.Params.EvaluatedOn(), a.job.Params.Data.Validation
 	switch {
@@ -198,6 +216,11 @@ func (a *audit) measured(e Evaluation) error {
 	case e.Examples <= 0 || want == sweep.Validation && e.Examples > held:
 		return a.breach("step %d: measured on %d examples of the %s split", e.Step, e.Examples, want)
 	}
+	return a.scores(e)
+}
+
+// scores checks that what was measured can be.
+func (a *audit) scores(e Evaluation) error {
 	for _, q := range []quantity{
 		{"accuracy", e.Accuracy, 0, 1},
 		{"last accuracy", e.LastAccuracy, 0, 1},

@@ -168,6 +168,40 @@ func TestGuardCatches(t *testing.T) {
 	}
 }
 
+// A test figure is made once, at the end, by those of whom it was asked.
+func TestGuardKeepsTheTestFigureApart(t *testing.T) {
+	figure := trainerplugin.Evaluation{Step: 3, Split: sweep.Test, Examples: 10_000, Accuracy: 0.25, LastAccuracy: 0.5, Loss: 2}
+	early, none, odd := figure, figure, figure
+	early.Step, none.Examples, odd.Accuracy = 2, 0, 1.5
+	for _, tt := range []struct {
+		says  string
+		do    func(*told)
+		asked bool
+	}{
+		{"", insert(evaluated+1, figure), true},
+		{"", insert(evaluated, figure), true}, // whichever comes first
+		{`measured on the split "test", and the trial asks for "validation"`, insert(evaluated+1, figure), false},
+		{"step 2: measured on the test split, which is measured once, after step 3", insert(progress3, early), true},
+		{"a second evaluation of the last step on the test split", func(s *told) { s.events = append(s.events, figure, figure) }, true},
+		{"measured on 0 examples of the test split", insert(evaluated, none), true},
+		{"step 3: accuracy is 1.5", insert(evaluated, odd), true},
+		{"an outcome without an evaluation of step 3", func(s *told) { s.events[evaluated] = figure }, true},
+		{`measured on the split "test"`, func(s *told) {
+			insert(evaluated, figure)(s)
+			outcome(func(o *sweep.Outcome) { o.Split, o.Examples, o.Accuracy = sweep.Test, 10_000, 0.25 })(s)
+		}, true},
+	} {
+		j := threeSteps(t)
+		s := honest(t, j)
+		tt.do(s)
+		j.EvaluateTest = tt.asked
+		o, err := trainerplugin.Guard(s, trainerplugin.Limits{}).Train(t.Context(), j, func(trainerplugin.Event) error { return nil })
+		if tt.says == "" && (err != nil || o != s.outcome) || tt.says != "" && (!errors.Is(err, trainerplugin.ErrProtocol) || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("outcome %+v, error %v\n\twant %q", o, err, tt.says)
+		}
+	}
+}
+
 // The other half: what is allowed, at the edge of each range, passes unchanged.
 func TestGuardAllows(t *testing.T) {
 	j := threeSteps(t)

@@ -72,7 +72,14 @@ type Job struct {
 	ReportEvery     time.Duration // least time between two Progress events; 0 reports every step
 	EvaluateEvery   int           // steps between evaluations before the last; 0 evaluates after the last step only
 	CheckpointEvery time.Duration // least time between two checkpoints; 0 writes none before Train is told to stop
-	KeepWeights     bool          // leave the averaged weights in Dir as [WeightsFile], and say so in a Note
+
+	// EvaluateTest asks for a second evaluation of the last step, on the test part,
+	// of a trial that is measured on validation examples. It is no part of the
+	// outcome, nothing is chosen by it, and a trainer may leave it out: where the
+	// data have no test part, or since it was built before this was asked for.
+	EvaluateTest bool
+
+	KeepWeights bool // leave the averaged weights in Dir as [WeightsFile], and say so in a Note
 }
 
 // WeightsFile is what the averaged weights of a finished trial are called in its
@@ -138,7 +145,9 @@ type Progress struct {
 	SecondsToFinish float64 // the trainer's own guess; 0 if it has none
 }
 
-// Evaluation is accuracy measured on held-out data.
+// Evaluation is accuracy measured on held-out data: on Params.EvaluatedOn, or on
+// the test part where [Job.EvaluateTest] asks for that too. Whoever reads one looks
+// at its Split first, with [Evaluation.Decides].
 type Evaluation struct {
 	Step         int
 	Split        sweep.Split
@@ -161,6 +170,10 @@ type Note struct {
 	Step int
 	Text string
 }
+
+// Decides says whether e is on the part of the data by which trials with these
+// parameters are judged. If not, it is a test figure: for people to read.
+func (e Evaluation) Decides(p sweep.Params) bool { return e.Split == p.EvaluatedOn() }
 
 func (Started) event()    {}
 func (Progress) event()   {}

@@ -22,6 +22,7 @@ func jobToWire(j Job) *pb.Job {
 		CheckpointEvery: durationpb.New(j.CheckpointEvery),
 		KeepWeights:     j.KeepWeights,
 		Microbatch:      int64(j.Microbatch),
+		EvaluateTest:    j.EvaluateTest,
 	}
 }
 
@@ -38,6 +39,7 @@ func jobFromWire(j *pb.Job) Job {
 		CheckpointEvery: durationFromWire(j.GetCheckpointEvery()),
 		KeepWeights:     j.GetKeepWeights(),
 		Microbatch:      int(j.GetMicrobatch()),
+		EvaluateTest:    j.GetEvaluateTest(),
 	}
 }
 

@@ -34,7 +34,8 @@ type keeper struct {
 
 	from     []sweep.CheckpointRef // what the trainer was given
 	kept     []sweep.CheckpointRef // what is whole, of this attempt and earlier ones
-	accuracy float64               // of the last evaluation
+	params   sweep.Params          // of the trial, by which evaluations are told apart
+	accuracy float64               // of the last evaluation that decides
 }
 
 // openStore opens the store at the address, "" being the folder of the trials.
@@ -123,7 +124,9 @@ func (k *keeper) event(ctx context.Context, e trainerplugin.Event) error {
 		}
 		return k.started(e)
 	case trainerplugin.Evaluation:
-		k.accuracy = e.Accuracy
+		if e.Decides(k.params) { // no checkpoint is kept for its test figure
+			k.accuracy = e.Accuracy
+		}
 	case trainerplugin.Checkpoint:
 		return k.keep(ctx, e)
 	}

@@ -34,6 +34,7 @@ type site struct {
 	at     string           // URL of the checkpoints' store
 	cloud  *cloudtest.Store // nil if that is a folder
 	done   sweep.Outcome
+	test   float64 // its test figure
 }
 
 type testRecord struct{ *results.Store }
@@ -73,8 +74,13 @@ func enterSite(t *testing.T, source sweep.NoiseSource) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := trainerplugin.Job{Trial: p.ID(), Params: p, Dir: t.TempDir(), Threads: 1}
-	if s.done, err = shared.Train(t.Context(), j, func(trainerplugin.Event) error { return nil }); err != nil {
+	j := trainerplugin.Job{Trial: p.ID(), Params: p, Dir: t.TempDir(), Threads: 1, EvaluateTest: true}
+	if s.done, err = shared.Train(t.Context(), j, func(e trainerplugin.Event) error {
+		if e, ok := e.(trainerplugin.Evaluation); ok && !e.Decides(p) {
+			s.test = e.Accuracy
+		}
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -131,7 +137,7 @@ func (s *site) run(h host, ref sweep.AttemptRef, c sweep.Claim) error {
 		},
 	}
 	_, err := a.run(s.t.Context(), TrainInput{
-		Ref: ref, Params: c.Params, From: c.Checkpoints, Spool: h.spool, Settings: Settings{Checkpoints: s.at},
+		Ref: ref, Params: c.Params, From: c.Checkpoints, Spool: h.spool, Settings: Settings{Checkpoints: s.at, EvaluateTest: true},
 	}, func(trainerplugin.Event) {})
 	return err
 }
@@ -207,6 +213,9 @@ func (s *site) completes(h host) results.Trial {
 	o.Seconds = s.done.Seconds
 	if s.params.NoiseFrom == sweep.Seeded && o != s.done {
 		s.t.Errorf("outcome %+v; undisturbed %+v", o, s.done)
+	}
+	if got.Test == nil || s.params.NoiseFrom == sweep.Seeded && *got.Test != s.test {
+		s.t.Errorf("test figure %v; undisturbed %v", got.Test, s.test)
 	}
 	return got
 }

@@ -124,6 +124,7 @@ type Settings struct {
 	Retries         int           // attempts after the first that ended through a fault of the trial's own
 	GPUs            float64       // per trial: whole devices, or a share of one below 1
 	EvaluateEvery   int           // steps; 0 evaluates about ten times
+	EvaluateTest    bool          // measure the test part too, once, of trials that are judged on validation examples
 	CheckpointEvery time.Duration // 0 writes none before the trainer is told to stop
 	TrialTimeout    time.Duration // of one attempt; 0 is no limit
 	KeepWeights     bool          // leave the averaged weights in the trial's folder

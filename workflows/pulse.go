@@ -7,13 +7,14 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"sweep"
 	"sweep/trainerplugin"
 )
 
 // A Beat is an attempt's heartbeat.
 type Beat struct {
 	Step, Steps int
-	Accuracy    float64 // the last evaluation's
+	Accuracy    float64 // of the last evaluation that decides
 	Checkpoint  string  // the last one's file name
 }
 
@@ -21,6 +22,7 @@ type Beat struct {
 // loading data or compiling a model may take minutes.
 type pulse struct {
 	lostAfter time.Duration // how long the server may not answer
+	params    sweep.Params  // of the trial
 
 	mu   sync.Mutex
 	beat Beat
@@ -85,7 +87,10 @@ func (p *pulse) event(e trainerplugin.Event) Beat {
 	case trainerplugin.Progress:
 		p.beat.Step = e.Step
 	case trainerplugin.Evaluation:
-		p.beat.Step, p.beat.Accuracy = e.Step, e.Accuracy
+		p.beat.Step = e.Step
+		if e.Decides(p.params) {
+			p.beat.Accuracy = e.Accuracy
+		}
 	case trainerplugin.Checkpoint:
 		p.beat.Checkpoint = e.File
 	}

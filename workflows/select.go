@@ -243,20 +243,25 @@ func (a *TrainActivities) drawnAttempt(ctx context.Context, in TrainInput, vault
 	if one.From, err = one.Spool.Whole(one.Ref); err != nil {
 		return err
 	}
+	var test []sweep.Metric
 	return a.attempt(ctx, one, func(e trainerplugin.Event) (bool, error) {
 		if in.Spool.Superseded(in.Ref) {
 			return false, sweep.ErrFenced
 		}
-		switch e.(type) {
+		switch e := e.(type) {
 		case trainerplugin.Started, trainerplugin.Checkpoint:
 			return true, nil
+		case trainerplugin.Evaluation:
+			if !e.Decides(d.Params) {
+				test = spool.EvaluationMetrics(e)
+			}
 		}
 		return false, nil
 	}, func(o sweep.Outcome) error {
 		if !(o.Accuracy >= 0 && o.Accuracy <= 1) || math.IsNaN(o.Loss) || math.IsInf(o.Loss, 0) {
 			return fmt.Errorf("%w: an outcome that cannot be", trainerplugin.ErrDiverged)
 		}
-		return vault.Close(one.Ref.Trial, spool.End{Outcome: &o})
+		return vault.Close(one.Ref.Trial, spool.End{Outcome: &o, Test: test})
 	})
 }
 
@@ -280,7 +285,7 @@ func best(vault *spool.Vault) (*sweep.Win, error) {
 		if e.Outcome == nil || win != nil && e.Outcome.Accuracy <= win.Outcome.Accuracy {
 			continue
 		}
-		win = &sweep.Win{Params: d.Params, Label: d.Label, Outcome: *e.Outcome}
+		win = &sweep.Win{Params: d.Params, Label: d.Label, Outcome: *e.Outcome, Test: e.Test}
 		win.Outcome.Seconds, win.Outcome.NonFinite = 0, 0
 	}
 	return win, nil

@@ -27,7 +27,18 @@ func (f fickle) Train(ctx context.Context, j trainerplugin.Job, report func(trai
 	if err := f.came(j.Params); err != nil {
 		return sweep.Outcome{}, err
 	}
-	return f.Fake.Train(ctx, j, report)
+	last := 0.0 // on test examples the best is worst
+	return f.Fake.Train(ctx, j, func(e trainerplugin.Event) error {
+		if e, ok := e.(trainerplugin.Evaluation); ok {
+			if e.Decides(j.Params) {
+				last = e.Accuracy
+			} else {
+				e.Accuracy = 1 - last
+				return report(e)
+			}
+		}
+		return report(e)
+	})
 }
 
 func (fickle) Close() error { return nil }
@@ -46,14 +57,14 @@ func newSelecting(t *testing.T) *selecting {
 	s := &selecting{t: t, spool: spool.Folder(t.TempDir()), ran: map[uint64]int{}}
 	s.in = TrainInput{
 		Ref: sweep.AttemptRef{Sweep: "s", Trial: "slot", Number: 1}, Params: selectedParams(0), Spool: s.spool,
-		Selection: &sweep.Selection{Text: "name: s"}, Settings: Settings{AtOnce: 2},
+		Selection: &sweep.Selection{Text: "name: s"}, Settings: Settings{AtOnce: 2, EvaluateTest: true},
 	}
 	return s
 }
 
 func selectedParams(seed uint64) sweep.Params {
 	return sweep.Params{
-		Data: sweep.Data{Name: "fake", Train: 1000}, Model: "fake", Batch: 10, Clip: 1, Noise: 1, LearnRate: 0.25 * float64(seed+1), Steps: 4, NoiseFrom: sweep.Secure, Seed: seed,
+		Data: sweep.Data{Name: "fake", Train: 1000, Validation: 1000}, Model: "fake", Batch: 10, Clip: 1, Noise: 1, LearnRate: 0.25 * float64(seed+1), Steps: 4, NoiseFrom: sweep.Secure, Seed: seed,
 	}
 }
 
@@ -108,6 +119,9 @@ func TestSelectBest(t *testing.T) {
 	}
 	if win.Outcome.Accuracy < want-0.05 || done.Accuracy != win.Outcome.Accuracy || win.Label != fmt.Sprint("seed ", win.Params.Seed) || win.Outcome.Seconds != 0 {
 		t.Errorf("winner %+v; the best is near %v", win, want)
+	}
+	if want := (sweep.Metric{Step: 4, Name: "test/accuracy", Value: 1 - win.Outcome.Accuracy}); win.Test[0] != want {
+		t.Errorf("its test figure is %+v, want %+v first", win.Test, want)
 	}
 	if _, err := os.Stat(filepath.Join(s.spool.Trial("slot"), "selection")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the selection's folder: %v; want it gone", err)

@@ -104,7 +104,7 @@ type TrainDone struct {
 func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, error) {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	p := &pulse{lostAfter: in.Settings.lostAfter()}
+	p := &pulse{lostAfter: in.Settings.lostAfter(), params: in.Params}
 	if in.Selection == nil {
 		p.beat.Steps = in.Params.Steps
 	}
@@ -119,7 +119,7 @@ func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, 
 		done, err = a.run(work, in, func(e trainerplugin.Event) {
 			a.Meter.event(in.Ref, e)
 			b := p.event(e)
-			if _, ok := e.(trainerplugin.Evaluation); ok {
+			if e, ok := e.(trainerplugin.Evaluation); ok && e.Decides(in.Params) {
 				tell(b)
 			}
 		})
@@ -210,7 +210,7 @@ func (a *TrainActivities) attempt(ctx context.Context, in TrainInput, pass func(
 	if err := in.Spool.CreateWork(in.Ref); err != nil {
 		return err
 	}
-	k := &keeper{store: store, at: in.Settings.Checkpoints, spool: in.Spool, ref: in.Ref, report: report}
+	k := &keeper{store: store, at: in.Settings.Checkpoints, spool: in.Spool, ref: in.Ref, report: report, params: in.Params}
 	if err := k.fetch(ctx, in.From); err != nil {
 		return err
 	}
@@ -313,7 +313,8 @@ func (a *TrainActivities) job(in TrainInput, devices []string) trainerplugin.Job
 		Trial: in.Ref.Trial, Params: in.Params, DataDir: a.DataDir, Dir: in.Spool.Work(in.Ref),
 		Threads: a.Devices.Threads(), Devices: devices,
 		ReportEvery: time.Second, EvaluateEvery: evaluate, CheckpointEvery: in.Settings.CheckpointEvery,
-		KeepWeights: in.Settings.KeepWeights,
+		KeepWeights:  in.Settings.KeepWeights,
+		EvaluateTest: in.Settings.EvaluateTest && in.Params.Data.Validation > 0,
 	}
 }
 

@@ -65,6 +65,9 @@ func showTrial(c *cli.Context, t results.Trial) error {
 	if o := t.Outcome; o != nil {
 		fmt.Fprintf(c.App.Writer, "accuracy %.2f %% on the %s split after %d steps, weights %s\n", 100*o.Accuracy, o.Split, o.Steps, o.WeightsDigest)
 	}
+	if t.Test != nil {
+		fmt.Fprintf(c.App.Writer, "test %.2f %%, of the same weights on the test split, by which nothing is chosen\n", 100**t.Test)
+	}
 	for _, l := range []listing{attempts, listCheckpoints(t.Checkpoints), listNotes(t.Notes)} {
 		if len(l.rows) == 0 {
 			continue

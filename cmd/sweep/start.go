@@ -177,7 +177,7 @@ func sweepInput(h *host, id sweep.SweepID, s *search.Sweep, r role) workflows.Sw
 		Sweep: id, ResultsQueue: h.queue(), TrainQueue: workflows.Sealed(workflows.ClassQueue(s.Run.Queue), h.key()),
 		Parallel: parallel, Priority: s.Run.Priority, Private: h.payloadKey != "", Spool: h.spool(),
 		Settings: workflows.Settings{
-			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery,
+			Retries: s.Run.Retries, GPUs: s.Run.GPUsPerTrial, EvaluateEvery: s.Run.EvaluateEvery, EvaluateTest: s.Run.EvaluateTest,
 			CheckpointEvery: s.Run.CheckpointEvery, TrialTimeout: s.Run.TrialTimeout, KeepWeights: s.Run.KeepWeights,
 			Checkpoints: h.checkpoints, LostAfter: lostAfter, AtOnce: parallel,
 		},

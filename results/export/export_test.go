@@ -50,13 +50,13 @@ func record(t *testing.T) *results.Store {
 	})); err != nil {
 		t.Fatal(err)
 	}
-	for i, accuracy := range []float64{0.75, 0.875} {
-		complete(t, s, all[i].Params, accuracy)
-	}
+	complete(t, s, all[0].Params, 0.75, 0.625)
+	complete(t, s, all[1].Params, 0.875)
 	return s
 }
 
-func complete(t *testing.T, s *results.Store, p sweep.Params, accuracy float64) {
+// complete runs a trial, which measures a test figure if one is given.
+func complete(t *testing.T, s *results.Store, p sweep.Params, accuracy float64, test ...float64) {
 	t.Helper()
 	c, err := s.Begin(t.Context(), id, p.ID())
 	if err != nil {
@@ -72,6 +72,9 @@ func complete(t *testing.T, s *results.Store, p sweep.Params, accuracy float64) 
 		reading.Metrics = append(reading.Metrics, sweep.Metric{Name: "loss", Step: step, Value: loss})
 	}
 	reading.Metrics = append(reading.Metrics, sweep.Metric{Name: "validation/accuracy", Step: 20, Value: accuracy})
+	for _, x := range test {
+		reading.Metrics = append(reading.Metrics, sweep.Metric{Name: "test/accuracy", Step: p.Steps, Value: x})
+	}
 	if err := s.Collect(t.Context(), ref, reading); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +104,7 @@ func TestCSV(t *testing.T) {
 		row          int
 		column, want string
 	}{
-		{1, "accuracy", "0.75"}, {2, "epsilon", "inf"}, {3, "epsilon", ""}, {3, "state", "pending"}, {1, "label", `σ=1.5, "η"=0.25`}, {1, "batch_size", "100"},
+		{1, "accuracy", "0.75"}, {1, "test_accuracy", "0.625"}, {2, "test_accuracy", ""}, {2, "epsilon", "inf"}, {3, "epsilon", ""}, {3, "state", "pending"}, {1, "label", `σ=1.5, "η"=0.25`}, {1, "batch_size", "100"},
 	} {
 		if got := lines[tt.row][at[tt.column]]; got != tt.want {
 			t.Errorf("row %d has %s %q, want %q", tt.row, tt.column, got, tt.want)
@@ -129,8 +132,8 @@ func TestJSONLines(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 	}
-	if n != 42 || missing != 2 {
-		t.Errorf("%d measurements, %d of them not a number; want 42 and 2", n, missing)
+	if n != 43 || missing != 2 {
+		t.Errorf("%d measurements, %d of them not a number; want 43 and 2", n, missing)
 	}
 }
 
@@ -188,14 +191,14 @@ for d in sorted(glob.glob(sys.argv[1] + '/*')):
     content = plugin_data_pb2.HParamsPluginData.FromString(a.summary_metadata['_hparams_/session_start_info'].plugin_data.content)
     h = content.session_start_info.hparams
     end = plugin_data_pb2.HParamsPluginData.FromString(a.summary_metadata['_hparams_/session_end_info'].plugin_data.content)
-    print(len(s), s[0].step, s[0].value, a.Scalars('outcome/accuracy')[0].value, h['batch_size'].number_value, h['model'].string_value, end.session_end_info.status)
+    print(len(s), s[0].step, s[0].value, a.Scalars('outcome/accuracy')[0].value, [x.value for t in a.Tags()['scalars'] if t == 'outcome/test_accuracy' for x in a.Scalars(t)], h['batch_size'].number_value, h['model'].string_value, end.session_end_info.status)
 `
 	dir := t.TempDir()
 	if err := TensorBoard(t.Context(), record(t), id, dir); err != nil {
 		t.Fatal(err)
 	}
 	got := runPython(t, program, dir, "tensorboard")
-	if !strings.Contains(got, "19 1 2.0 0.75 100.0 linear 1\n") || strings.Count(got, "\n") != 2 {
+	if !strings.Contains(got, "19 1 2.0 0.75 [0.625] 100.0 linear 1\n") || !strings.Contains(got, "0.875 [] 100.0") || strings.Count(got, "\n") != 2 {
 		t.Errorf("it reads %s", got)
 	}
 }
@@ -210,7 +213,7 @@ e = c.search_experiments()[0]
 print(e.name)
 for r in c.search_runs([e.experiment_id], order_by=['params.noise_multiplier']):
     h = c.get_metric_history(r.info.run_id, 'loss')
-    print(r.info.run_name, r.info.status, r.data.params['batch_size'], r.data.metrics['outcome/accuracy'], r.data.metrics['outcome/epsilon'], len(h), h[0].value)
+    print(r.info.run_name, r.info.status, r.data.params['batch_size'], r.data.metrics['outcome/accuracy'], r.data.metrics.get('outcome/test_accuracy'), r.data.metrics['outcome/epsilon'], len(h), h[0].value)
 `
 	s, dir := record(t), t.TempDir()
 	info, err := s.Sweep(t.Context(), string(id))
@@ -221,7 +224,7 @@ for r in c.search_runs([e.experiment_id], order_by=['params.noise_multiplier']):
 		t.Fatal(err)
 	}
 	got := runPython(t, program, dir, "mlflow")
-	for _, want := range []string{string(id), `σ=0, "η"=0.25 FINISHED 100 0.875 inf 20 2.0`, `σ=1.5, "η"=0.25 FINISHED 100 0.75 `} {
+	for _, want := range []string{string(id), `σ=0, "η"=0.25 FINISHED 100 0.875 None inf 20 2.0`, `σ=1.5, "η"=0.25 FINISHED 100 0.75 0.625 `} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it reads %s\nwant %s", got, want)
 		}

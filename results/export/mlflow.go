@@ -137,6 +137,9 @@ func mlflowMetrics(ctx context.Context, from Source, t results.TrialRow, when cl
 	if o := t.Outcome; o != nil {
 		last = append(last, param{"accuracy", o.Accuracy}, param{"last_accuracy", o.LastAccuracy})
 	}
+	if t.TestAccuracy != nil {
+		last = append(last, param{"test_accuracy", *t.TestAccuracy})
+	}
 	if t.Epsilon != 0 {
 		last = append(last, param{"epsilon", float64(t.Epsilon)})
 	}

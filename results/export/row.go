@@ -26,6 +26,7 @@ type Row struct {
 	Accuracy        *float64         `json:"accuracy" parquet:"accuracy"` // of the averaged weights after the last step, 0 to 1
 	LastAccuracy    *float64         `json:"last_accuracy" parquet:"last_accuracy"`
 	Loss            *float64         `json:"loss" parquet:"loss"`
+	TestAccuracy    *float64         `json:"test_accuracy" parquet:"test_accuracy"` // of the same weights on the test split, where Accuracy is of the validation split; nothing was chosen by it
 	Split           string           `json:"split" parquet:"split,dict"`
 	Seconds         *float64         `json:"seconds" parquet:"seconds"`
 	Data            string           `json:"data" parquet:"data,dict"`
@@ -62,6 +63,7 @@ func rowOf(id sweep.SweepID, t results.TrialRow) (Row, error) {
 		Augment: string(p.Augment), Steps: int64(p.Steps), EMA: p.EMA, SamplingRate: p.SampleRate(), Noise: string(p.NoiseFrom),
 		Seed: int64(p.Seed), Params: text, Worker: t.Worker, Failure: string(t.Failure), Reason: t.Reason,
 	}
+	r.TestAccuracy = t.TestAccuracy
 	if o := t.Outcome; o != nil {
 		r.Accuracy, r.LastAccuracy, r.Loss, r.Seconds = &o.Accuracy, &o.LastAccuracy, finite(o.Loss), &o.Seconds
 		r.Split, r.DataDigest, r.WeightsDigest, r.Trainer = string(o.Split), o.DataDigest, o.WeightsDigest, o.Trainer

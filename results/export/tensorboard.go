@@ -111,6 +111,11 @@ func (w eventWriter) trial(ctx context.Context, from Source, t results.TrialRow)
 			return err
 		}
 	}
+	if t.TestAccuracy != nil {
+		if err := w.scalar("outcome/test_accuracy", int64(t.Params.Steps), *t.TestAccuracy); err != nil {
+			return err
+		}
+	}
 	if t.Epsilon != 0 {
 		if err := w.scalar("outcome/epsilon", int64(t.Params.Steps), float64(t.Epsilon)); err != nil {
 			return err

@@ -159,7 +159,11 @@ var panels = []panel{
 func (s *Site) addCurves(ctx context.Context, data *trialData) error {
 	drawn := map[string]bool{}
 	for _, p := range panels {
-		curves, err := s.Reader.Curves(ctx, data.Trial.ID, p.names, curvePoints)
+		names := p.names
+		if data.Trial.Params.EvaluatedOn() != sweep.Test { // its test figure is one number, and stands apart
+			names = slices.DeleteFunc(slices.Clone(names), isTestFigure)
+		}
+		curves, err := s.Reader.Curves(ctx, data.Trial.ID, names, curvePoints)
 		if err != nil {
 			return err
 		}
@@ -178,12 +182,14 @@ func (s *Site) addCurves(ctx context.Context, data *trialData) error {
 		return err
 	}
 	for _, name := range names {
-		if !drawn[name] {
+		if !drawn[name] && !(isTestFigure(name) && data.Trial.Params.EvaluatedOn() != sweep.Test) {
 			data.Others = append(data.Others, name)
 		}
 	}
 	return s.addOthers(ctx, data)
 }
+
+func isTestFigure(metric string) bool { return strings.HasPrefix(metric, string(sweep.Test)+"/") }
 
 // addOthers draws what an external trainer measures under names of its own.
 func (s *Site) addOthers(ctx context.Context, data *trialData) error {

@@ -29,10 +29,14 @@ func openGPU(ctx context.Context, j trainerplugin.Job, o options, part *dataset.
 	if precision == "" {
 		precision = xla.Tensor32
 	}
+	var test dataset.Pixels
+	if j.EvaluateTest {
+		test = part.Test.Pixels()
+	}
 	x, err := xla.NewExecutor(d, xla.Settings{
 		Params: j.Params, Input: input, Layers: Layers(j.Params), Precision: precision, Microbatch: o.microbatch, Most: j.Microbatch,
 		Memory: xla.UserMemory(), Threads: j.Threads,
-		Train: part.Train.Pixels(), Held: part.Part(j.Params.EvaluatedOn()).Pixels(),
+		Train: part.Train.Pixels(), Held: part.Part(j.Params.EvaluatedOn()).Pixels(), Test: test,
 	})
 	if err != nil {
 		return nil, errors.Join(refuse("model: %w", err), d.Close())

@@ -128,6 +128,7 @@ func adapt(part *dataset.Partition, p sweep.Params) dpsgd.Data {
 			return part.Train.View(img, p.Augment, dataset.Draw{Key: p.Seed, Step: step, Example: i, View: k})
 		},
 		Held: dpsgd.Examples{Len: held.Len(), At: held.At},
+		Test: dpsgd.Examples{Len: part.Test.Len(), At: part.Test.At},
 	}
 }
 

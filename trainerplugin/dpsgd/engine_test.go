@@ -136,6 +136,7 @@ func blobs() Data {
 			return label
 		},
 		Held: Examples{Len: 20, At: func(i int, img []float32) int { return at(40+i, img) }},
+		Test: Examples{Len: 30, At: func(i int, img []float32) int { return at(i, img) }},
 	}
 }
 

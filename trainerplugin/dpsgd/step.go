@@ -67,11 +67,35 @@ func firstNonFinite(tensors []Tensor, weights []float32) string {
 
 // evaluate measures both sets of weights on the held-out examples and reports it.
 func (l *loop) evaluate(ctx context.Context) (trainerplugin.Evaluation, error) {
-	held := l.data.Held
+	ev, err := l.measure(ctx, l.job.Params.EvaluatedOn(), l.data.Held)
+	if err != nil {
+		return ev, err
+	}
+	return ev, l.report(ev)
+}
+
+// evaluateTest measures the test part too, where the job asks for it. It decides
+// nothing, so that it cannot fail a trial that is trained.
+func (l *loop) evaluateTest(ctx context.Context) error {
+	if !l.job.EvaluateTest || l.data.Test.Len == 0 || l.job.Params.EvaluatedOn() == sweep.Test {
+		return nil
+	}
+	ev, err := l.measure(ctx, sweep.Test, l.data.Test)
+	switch {
+	case cutShort(ctx, err):
+		return err
+	case err != nil:
+		return l.report(trainerplugin.Note{Step: l.step, Text: fmt.Sprintf("its test figure is left out: %v", err)})
+	}
+	return l.report(ev)
+}
+
+// measure classifies held-out examples with both sets of weights.
+func (l *loop) measure(ctx context.Context, on sweep.Split, held Examples) (trainerplugin.Evaluation, error) {
 	if err := l.fetch(); err != nil {
 		return trainerplugin.Evaluation{}, err
 	}
-	ev := trainerplugin.Evaluation{Step: l.step, Split: l.job.Params.EvaluatedOn(), Examples: held.Len}
+	ev := trainerplugin.Evaluation{Step: l.step, Split: on, Examples: held.Len}
 	last, err := l.engine.Evaluate(ctx, l.weights, held)
 	if err != nil {
 		return ev, fmt.Errorf("evaluate step %d: %w", l.step, err)
@@ -86,5 +110,5 @@ func (l *loop) evaluate(ctx context.Context) (trainerplugin.Evaluation, error) {
 	if math.IsNaN(ev.Loss) || math.IsInf(ev.Loss, 0) {
 		return ev, fmt.Errorf("%w: step %d: loss on the %s split is %v", trainerplugin.ErrDiverged, l.step, ev.Split, ev.Loss)
 	}
-	return ev, l.report(ev)
+	return ev, nil
 }

@@ -25,6 +25,7 @@ type Data struct {
 	Start  []float32 // initial weights, from [LoadInit]; nil draws them from Params.Seed
 	Frozen []float32 // those of layers that are not trained, from [LoadInit]; nil where all are
 	Held   Examples  // what accuracy is measured on: Params.EvaluatedOn
+	Test   Examples  // the test part, for [trainerplugin.Job.EvaluateTest]; of no length where there is none
 }
 
 // Train runs j's trial on e and d as [trainerplugin.Trainer] promises; the
@@ -197,6 +198,9 @@ func (l *loop) advance(ctx context.Context) error {
 // finish measures the trained weights.
 func (l *loop) finish(ctx context.Context) (sweep.Outcome, error) {
 	ev, err := l.evaluate(ctx)
+	if err == nil {
+		err = l.evaluateTest(ctx)
+	}
 	if cutShort(ctx, err) {
 		return sweep.Outcome{}, l.stop(ctx)
 	}

@@ -229,6 +229,7 @@ func TestOutcomeDependsOnParamsAlone(t *testing.T) {
 	for name, change := range map[string]func(*trainerplugin.Job){
 		"again":       nil,
 		"evaluations": func(j *trainerplugin.Job) { j.EvaluateEvery = 2 },
+		"test figure": func(j *trainerplugin.Job) { j.EvaluateTest = true },
 		"checkpoints": func(j *trainerplugin.Job) { j.CheckpointEvery = 1 },
 		"reports":     func(j *trainerplugin.Job) { j.ReportEvery = time.Hour },
 		"threads":     func(j *trainerplugin.Job) { j.Threads = 7 },
@@ -242,6 +243,64 @@ func TestOutcomeDependsOnParamsAlone(t *testing.T) {
 	other, _ := run(t, job(t, func(j *trainerplugin.Job) { j.Params.Seed++ }))
 	if other.WeightsDigest == want.WeightsDigest {
 		t.Error("another seed gives the same weights")
+	}
+}
+
+// The test part is measured once, at the end, with the weights that are the outcome's.
+func TestTestFigure(t *testing.T) {
+	j := job(t, func(j *trainerplugin.Job) { j.EvaluateEvery, j.EvaluateTest = 2, true })
+	o, events := run(t, j)
+	var on []sweep.Split
+	for _, e := range events {
+		if e, ok := e.(trainerplugin.Evaluation); ok {
+			on = append(on, e.Split)
+		}
+	}
+	if want := []sweep.Split{sweep.Validation, sweep.Validation, sweep.Validation, sweep.Test}; !slices.Equal(on, want) {
+		t.Fatalf("evaluations on %v, want %v", on, want)
+	}
+	// A trial with the same updates that is judged on the test part instead.
+	d := blobs()
+	d.Held = d.Test
+	direct, err := Train(t.Context(), job(t, nil), small, d, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := events[len(events)-1].(trainerplugin.Evaluation)
+	want := trainerplugin.Evaluation{Step: 6, Split: sweep.Test, Examples: 30, Accuracy: direct.Accuracy, LastAccuracy: direct.LastAccuracy, Loss: direct.Loss}
+	if got != want || direct.WeightsDigest != o.WeightsDigest || got.Accuracy == o.Accuracy {
+		t.Errorf("%+v, want %+v and another accuracy than %v", got, want, o.Accuracy)
+	}
+}
+
+// A figure that decides nothing fails no trial, and none is made where there is
+// nothing to measure, or where the test part itself decides.
+func TestTestFigureIsLeftOut(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*trainerplugin.Job, *Data)
+		note   string
+	}{
+		"no test part":      {func(_ *trainerplugin.Job, d *Data) { d.Test = Examples{} }, ""},
+		"test part decides": {func(j *trainerplugin.Job, _ *Data) { j.Params.Data.Validation = 0 }, ""},
+		"not finite": {func(_ *trainerplugin.Job, d *Data) {
+			d.Test.At = func(_ int, img []float32) int { img[0] = float32(math.NaN()); return 0 }
+		}, "its test figure is left out: training diverged: step 6: loss on the test split is NaN"},
+	} {
+		d := blobs()
+		j := job(t, func(j *trainerplugin.Job) { j.EvaluateTest = true; tt.change(j, &d) })
+		evaluations, notes := 0, ""
+		_, err := Train(t.Context(), j, small, d, func(e trainerplugin.Event) error {
+			switch e := e.(type) {
+			case trainerplugin.Evaluation:
+				evaluations++
+			case trainerplugin.Note:
+				notes += e.Text
+			}
+			return nil
+		})
+		if err != nil || evaluations != 1 || notes != tt.note {
+			t.Errorf("%s: error %v, %d evaluations, notes %q, want %q", name, err, evaluations, notes, tt.note)
+		}
 	}
 }
 

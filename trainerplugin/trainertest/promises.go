@@ -61,6 +61,22 @@ func (s *suite) evaluates(t *testing.T) {
 	}
 }
 
+// tests asks for the test figure, which a trainer may leave out. What it must not do
+// is to take it for its outcome, or to make it before the end.
+func (s *suite) tests(t *testing.T) {
+	if s.base.Params.Data.Validation == 0 {
+		t.Skip("the base job has no validation examples: its outcome is of the test part itself")
+	}
+	apart := s.finish(t, s.job(t, func(j *trainerplugin.Job) { j.EvaluateEvery, j.EvaluateTest = 2, true }))
+	same(t, "a test figure", s.finish(t, s.job(t, nil)).outcome, apart.outcome)
+	figures := slices.DeleteFunc(only[trainerplugin.Evaluation](apart), func(e trainerplugin.Evaluation) bool { return e.Split != sweep.Test })
+	if len(figures) == 0 {
+		t.Log("it measures no test figure")
+	} else if e := figures[0]; len(figures) > 1 || e.Step != s.base.Params.Steps {
+		t.Errorf("test figures %+v, want one of step %d", figures, s.base.Params.Steps)
+	}
+}
+
 func (s *suite) repeats(t *testing.T) {
 	a, b := s.finish(t, s.job(t, nil)), s.finish(t, s.job(t, nil))
 	same(t, "running it again", a.outcome, b.outcome)

@@ -130,15 +130,27 @@ func (r *run) evaluate() error {
 	if p.Data.Validation > 0 {
 		examples = p.Data.Validation
 	}
-	r.final = trainerplugin.Evaluation{
+	r.final = r.measure(p.EvaluatedOn(), examples, r.state.Weights)
+	if err := r.report(r.final); err != nil {
+		return err
+	}
+	if r.job.EvaluateTest && p.EvaluatedOn() != sweep.Test && r.state.Step == p.Steps {
+		return r.report(r.measure(sweep.Test, fakeTest, digest("test", r.state.Weights)))
+	}
+	return nil
+}
+
+// measure finds what the surface says, and the luck that a number of examples has.
+func (r *run) measure(on sweep.Split, examples int, luck string) trainerplugin.Evaluation {
+	p := r.job.Params
+	return trainerplugin.Evaluation{
 		Step:         r.state.Step,
-		Split:        p.EvaluatedOn(),
+		Split:        on,
 		Examples:     examples,
-		Accuracy:     measured(accuracyAt(p, r.state.Step), r.state.Weights, examples),
-		LastAccuracy: measured(accuracyAt(p, r.state.Step)-0.01, digest("last", r.state.Weights), examples),
+		Accuracy:     measured(accuracyAt(p, r.state.Step), luck, examples),
+		LastAccuracy: measured(accuracyAt(p, r.state.Step)-0.01, digest("last", luck), examples),
 		Loss:         lossAt(p, r.state.Step),
 	}
-	return r.report(r.final)
 }
 
 func (r *run) outcome() sweep.Outcome {

@@ -23,7 +23,7 @@ func Run(t *testing.T, open func(*testing.T) trainerplugin.Trainer, base trainer
 	if base.Params.NoiseFrom != sweep.Seeded || base.Params.Steps < 3 {
 		t.Fatalf("the base job must have seeded noise and at least 3 steps; it has %q and %d", base.Params.NoiseFrom, base.Params.Steps)
 	}
-	base.ReportEvery, base.CheckpointEvery, base.EvaluateEvery = 0, 0, 0
+	base.ReportEvery, base.CheckpointEvery, base.EvaluateEvery, base.EvaluateTest = 0, 0, 0, false
 	base.Threads = max(1, base.Threads)
 	s := &suite{base: base, open: func(t *testing.T) trainerplugin.Trainer {
 		return trainerplugin.Guard(open(t), trainerplugin.Limits{})
@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(*testing.T) trainerplugin.Trainer, base trainer
 		{"describes itself", (*suite).describes},
 		{"reports in order", (*suite).reports},
 		{"evaluates when asked", (*suite).evaluates},
+		{"keeps the test figure apart", (*suite).tests},
 		{"repeats itself", (*suite).repeats},
 		{"threads change nothing", (*suite).threads},
 		{"a microbatch changes nothing", (*suite).microbatches},

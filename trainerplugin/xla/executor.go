@@ -29,14 +29,12 @@ type Executor struct {
 	most   int    // that it may be; 0 is no limit
 	memory *Memory
 	train  dataset.Pixels
-	held   dataset.Pixels
 	frozen []float32
+	held   []*heldOut // what evaluations are of: those that decide, and the test part if it is measured apart
 
 	mu        sync.Mutex
 	step      *compiled
-	evaluate  *compiled
 	staged    buffers // what steps need and do not change
-	heldOut   buffers // the same of evaluations
 	state     buffers // what the next step goes on from
 	footprint pjrt.Footprint
 	took      time.Duration // to find the microbatch and to compile
@@ -64,6 +62,20 @@ type Settings struct {
 
 	Threads     int // of the CPU engine
 	Train, Held dataset.Pixels
+	Test        dataset.Pixels // measured too, apart; may be empty
+}
+
+// heldOut are images to classify, and what does it: nil until it is needed.
+type heldOut struct {
+	pixels  dataset.Pixels
+	program *compiled
+	staged  buffers
+}
+
+func (h *heldOut) close() error {
+	err := errors.Join(h.staged.Close(), h.program.Close())
+	h.program = nil
+	return err
 }
 
 // NewExecutor prepares to train on d. It lowers the trial's programs, so that a
@@ -77,20 +89,25 @@ func NewExecutor(d *Device, s Settings) (*Executor, error) {
 		return nil, errors.New("an executor needs examples to train on and others to measure on")
 	}
 	x := &Executor{
-		Engine: engine, device: d, params: s.Params, given: s.Microbatch, most: s.Most, memory: s.Memory, train: s.Train, held: s.Held,
+		Engine: engine, device: d, params: s.Params, given: s.Microbatch, most: s.Most, memory: s.Memory, train: s.Train,
 		config: Config{
 			Model: s.Params.Model, Input: s.Input, Freeze: s.Layers, Images: len(s.Train.Labels), Pixels: U8, Precision: s.Precision,
 			Views: max(1, s.Params.AugMult), Augment: s.Params.Augment, Clipping: s.Params.Clipping,
 			Optimizer: s.Params.Optimizer, Momentum: s.Params.Momentum > 0,
 			Patches: d.Platform != "cpu" && !s.Taps,
 		},
-		staged: make(buffers), heldOut: make(buffers), state: make(buffers),
+		staged: make(buffers), state: make(buffers), held: []*heldOut{{pixels: s.Held, staged: make(buffers)}},
+	}
+	if len(s.Test.Labels) > 0 {
+		x.held = append(x.held, &heldOut{pixels: s.Test, staged: make(buffers)})
 	}
 	if _, err := LowerStep(x.at(max(1, s.Microbatch))); err != nil {
 		return nil, err
 	}
-	if _, err := LowerEvaluate(x.evaluation(1)); err != nil {
-		return nil, err
+	for _, h := range x.held {
+		if _, err := LowerEvaluate(x.evaluation(h, 1)); err != nil {
+			return nil, err
+		}
 	}
 	return x, nil
 }
@@ -103,9 +120,9 @@ func (x *Executor) at(microbatch int) Config {
 }
 
 // evaluation is the configuration by which held-out images are classified.
-func (x *Executor) evaluation(microbatch int) Config {
+func (x *Executor) evaluation(h *heldOut, microbatch int) Config {
 	c := x.config
-	c.Images, c.Microbatch = len(x.held.Labels), min(microbatch, len(x.held.Labels))
+	c.Images, c.Microbatch = len(h.pixels.Labels), min(microbatch, len(h.pixels.Labels))
 	return c
 }
 
@@ -176,8 +193,11 @@ func (x *Executor) Save(s dpsgd.State) error {
 func (x *Executor) Close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	err := errors.Join(x.state.Close(), x.heldOut.Close(), x.staged.Close(), x.step.Close(), x.evaluate.Close())
-	x.step, x.evaluate = nil, nil
+	err := errors.Join(x.state.Close(), x.staged.Close(), x.step.Close())
+	for _, h := range x.held {
+		err = errors.Join(err, h.close())
+	}
+	x.step = nil
 	return err
 }
 

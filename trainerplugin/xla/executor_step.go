@@ -125,28 +125,28 @@ func (x *Executor) inputs(c *compiled, u *dpsgd.Update) (buffers, error) {
 	return b, nil
 }
 
-// Evaluate classifies the held-out images that x was made with, on the device. e
-// must be those: their number is compared, and a few of them.
+// Evaluate classifies held-out images that x was made with, on the device. e must
+// be those of one of its sets: their number is compared, and a few of them.
 func (x *Executor) Evaluate(ctx context.Context, weights []float32, e dpsgd.Examples) (dpsgd.Score, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if ctx.Err() != nil {
 		return dpsgd.Score{}, context.Cause(ctx)
 	}
-	if err := x.recognise(e); err != nil {
+	h, err := x.recognise(e)
+	if err != nil {
 		return dpsgd.Score{}, err
 	}
-	if x.evaluate == nil {
-		if err := x.prepareEvaluation(); err != nil {
+	if h.program == nil {
+		if err := x.prepareEvaluation(h); err != nil {
 			return dpsgd.Score{}, err
 		}
 	}
 	in := make(buffers)
-	var err error
-	if in[Weights], err = put(x.device, x.evaluate.Args[x.evaluate.Arg(Weights)], weights); err != nil {
+	if in[Weights], err = put(x.device, h.program.Args[h.program.Arg(Weights)], weights); err != nil {
 		return dpsgd.Score{}, err
 	}
-	out, err := x.evaluate.run(x.heldOut, in)
+	out, err := h.program.run(h.staged, in)
 	if err = errors.Join(err, in.Close()); err != nil {
 		return dpsgd.Score{}, errors.Join(err, out.Close())
 	}
@@ -158,18 +158,34 @@ func (x *Executor) Evaluate(ctx context.Context, weights []float32, e dpsgd.Exam
 	return dpsgd.Score{Correct: int(correct[0]), LossSum: losses[0]}, err
 }
 
-// recognise compares e with the images that are staged.
-func (x *Executor) recognise(e dpsgd.Examples) error {
-	if e.Len != len(x.held.Labels) {
-		return fmt.Errorf("evaluate: %d examples; the device has %d", e.Len, len(x.held.Labels))
+// recognise finds the images that e are.
+func (x *Executor) recognise(e dpsgd.Examples) (*heldOut, error) {
+	var first error
+	for _, h := range x.held {
+		err := h.isOf(e)
+		if err == nil {
+			return h, nil
+		}
+		if first == nil {
+			first = err
+		}
 	}
-	channels := len(x.held.Table)
-	img := make([]float32, len(x.held.Images)/len(x.held.Labels))
+	return nil, first
+}
+
+// isOf compares e with the images that are staged.
+func (h *heldOut) isOf(e dpsgd.Examples) error {
+	px := h.pixels
+	if e.Len != len(px.Labels) {
+		return fmt.Errorf("evaluate: %d examples; the device has %d", e.Len, len(px.Labels))
+	}
+	channels := len(px.Table)
+	img := make([]float32, len(px.Images)/len(px.Labels))
 	for _, i := range []int{0, e.Len / 2, e.Len - 1} {
 		label := e.At(i, img)
-		same := label == int(x.held.Labels[i])
-		for j, v := range x.held.Images[i*len(img):][:len(img)] {
-			same = same && img[j] == x.held.Table[j%channels][v]
+		same := label == int(px.Labels[i])
+		for j, v := range px.Images[i*len(img):][:len(img)] {
+			same = same && img[j] == px.Table[j%channels][v]
 		}
 		if !same {
 			return fmt.Errorf("evaluate: example %d is not the one that the device has", i)
@@ -180,21 +196,21 @@ func (x *Executor) recognise(e dpsgd.Examples) error {
 
 // prepareEvaluation compiles for as many images at once as a microbatch of the
 // step has, or fewer if that does not fit beside the step.
-func (x *Executor) prepareEvaluation() error {
+func (x *Executor) prepareEvaluation(h *heldOut) error {
 	images := firstImages
 	if x.step != nil {
 		images = x.config.Microbatch * x.config.Views
 	}
 	for images = min(images, 1024); ; images /= 2 {
-		err := x.tryEvaluation(max(1, images))
+		err := x.tryEvaluation(h, max(1, images))
 		if err == nil || !outOfMemory(err) || images <= 1 {
 			return err
 		}
 	}
 }
 
-func (x *Executor) tryEvaluation(images int) error {
-	p, err := LowerEvaluate(x.evaluation(images))
+func (x *Executor) tryEvaluation(h *heldOut, images int) error {
+	p, err := LowerEvaluate(x.evaluation(h, images))
 	if err != nil {
 		return err
 	}
@@ -202,9 +218,9 @@ func (x *Executor) tryEvaluation(images int) error {
 	if err != nil {
 		return err
 	}
-	if err := x.stage(x.heldOut, c, x.held); err != nil {
+	if err := x.stage(h.staged, c, h.pixels); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	x.evaluate = c
+	h.program = c
 	return nil
 }

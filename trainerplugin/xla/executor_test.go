@@ -92,6 +92,7 @@ func (s sample) data() dpsgd.Data {
 	p, held := s.job.Params, s.part.Validation
 	return dpsgd.Data{
 		Digest: s.part.Digest, Program: "test", Held: dpsgd.Examples{Len: held.Len(), At: held.At},
+		Test: dpsgd.Examples{Len: s.part.Test.Len(), At: s.part.Test.At},
 		View: func(step, i, k int, img []float32) int {
 			return s.part.Train.View(img, p.Augment, dataset.Draw{Key: p.Seed, Step: step, Example: i, View: k})
 		},
@@ -250,14 +251,14 @@ func TestRealExecutorAddsNoise(t *testing.T) {
 func TestExecutorCallsThePlugin(t *testing.T) {
 	d := standIn(t, nil)
 	s := newSample(t, func(p *sweep.Params) { p.Optimizer, p.Beta1, p.Beta2, p.AdamEps = sweep.Adam, 0.9, 0.999, 1e-3 })
-	s.job.EvaluateEvery = 2
-	x := s.executor(t, d, nil)
+	s.job.EvaluateEvery, s.job.EvaluateTest = 2, true
+	x := s.executor(t, d, func(settings *Settings) { settings.Test = s.part.Test.Pixels() })
 	start := x.Init(s.job.Params.Seed)
 	o, events, err := s.train(t, x, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Accuracy != 0 || o.Steps != 4 || len(events) != 7 { // it classifies nothing
+	if o.Accuracy != 0 || o.Steps != 4 || len(events) != 8 || events[7].(trainerplugin.Evaluation).Examples != s.part.Test.Len() { // it classifies nothing
 		t.Errorf("%+v with %d events", o, len(events))
 	}
 	w, average := make([]float32, len(start)), make([]float64, len(start))
@@ -268,12 +269,12 @@ func TestExecutorCallsThePlugin(t *testing.T) {
 		t.Error("the weights that came back are not those that were loaded")
 	}
 	n := pjrttest.Counts(t, d.Plugin)
-	// A trial run, four steps, and two evaluations of two sets of weights.
-	if n["executions"] != 1+4+4 || n["violations"] != 0 {
+	// A trial run, four steps, and three evaluations of two sets of weights.
+	if n["executions"] != 1+4+6 || n["violations"] != 0 {
 		t.Errorf("counts %v", n)
 	}
-	// Images, labels and table of both parts; weights, average and two moments.
-	if n["live_buffers"] != 10 {
+	// Images, labels and table of three parts; weights, average and two moments.
+	if n["live_buffers"] != 13 {
 		t.Errorf("%d buffers are alive", n["live_buffers"])
 	}
 	if a := x.About(); !strings.HasPrefix(a, "Stand-in 9000 in f32, microbatch 8 of 1 views, compiled in ") {

@@ -165,7 +165,7 @@ func (l line) addTo(r *sweep.Reading) {
 		r.Metrics = append(r.Metrics, progressMetrics(*l.Progress)...)
 	case l.Evaluation != nil:
 		r.Step = max(r.Step, l.Evaluation.Step)
-		r.Metrics = append(r.Metrics, evaluationMetrics(*l.Evaluation)...)
+		r.Metrics = append(r.Metrics, EvaluationMetrics(*l.Evaluation)...)
 	case l.Checkpoint != nil:
 		r.Checkpoints = append(r.Checkpoints, *l.Checkpoint)
 	case l.Flaw != nil:
@@ -188,7 +188,8 @@ func progressMetrics(p trainerplugin.Progress) []sweep.Metric {
 	}
 }
 
-func evaluationMetrics(e trainerplugin.Evaluation) []sweep.Metric {
+// EvaluationMetrics are the numbers of an evaluation, under the name of its split.
+func EvaluationMetrics(e trainerplugin.Evaluation) []sweep.Metric {
 	at := string(e.Split) + "/"
 	return []sweep.Metric{
 		{Step: e.Step, Name: at + "accuracy", Value: e.Accuracy},

@@ -46,6 +46,7 @@ type Drawn struct {
 // An End is how a drawn trial ended.
 type End struct {
 	Outcome *sweep.Outcome `json:"outcome"` // nil if it failed for good
+	Test    []sweep.Metric `json:"test"`    // its test figure, if one was measured
 }
 
 // ErrNoDraw says that no draw was made, or that it is gone.

@@ -36,7 +36,7 @@ func TestVault(t *testing.T) {
 		t.Errorf("drawn again: %+v, %v", again, err)
 	}
 	first, second := sweep.Outcome{Accuracy: 0.7182818284}, sweep.Outcome{Accuracy: 0.5}
-	if err := errors.Join(v.Close("a", End{&first}), again.Close("a", End{&second}), v.Close("b", End{})); err != nil {
+	if err := errors.Join(v.Close("a", End{Outcome: &first}), again.Close("a", End{Outcome: &second}), v.Close("b", End{})); err != nil {
 		t.Fatal(err)
 	}
 	e, ended, err := again.Ended("a")

@@ -79,9 +79,9 @@ def update(s, p, data):  # one step of DP-SGD on the state s
                        clipped_share=sum(a > p.clip_norm for a in norms) / n)
 
 
-def evaluate(s, p):
-    split = "validation" if p.data.validation else "test"
-    data = points("train", POOL)[p.data.train:p.data.train + p.data.validation] if p.data.validation else points("test", TEST)
+def evaluate(s, p, split=None):
+    split = split or ("validation" if p.data.validation else "test")
+    data = points("train", POOL)[p.data.train:p.data.train + p.data.validation] if split == "validation" else points("test", TEST)
     margins = {k: [y * sum(a * b for a, b in zip(s[k], x)) for x, y in data] for k in ("w", "ema")}
     share = {k: sum(m > 0 for m in v) / len(data) for k, v in margins.items()}
     return pb.Evaluation(step=s["step"], split=split, examples=len(data), accuracy=share["ema"], last_accuracy=share["w"],
@@ -140,6 +140,8 @@ def train(request, context):
                 yield save(path, s)
         e = evaluate(s, p)
         yield pb.TrainEvent(evaluation=e)
+        if j.evaluate_test and p.data.validation:  # apart: the outcome below knows nothing of it
+            yield pb.TrainEvent(evaluation=evaluate(s, p, "test"))
         yield pb.TrainEvent(outcome=pb.Outcome(
             accuracy=e.accuracy, last_accuracy=e.last_accuracy, loss=e.loss, split=e.split, examples=e.examples, steps=s["step"],
             data_digest="sha256:" + sha("points", p.data.train, p.data.validation), weights_digest="sha256:" + sha(s["ema"]),
