@@ -28,10 +28,14 @@ import (
 const leastFree = 1 << 30
 
 var doctorCommand = &cli.Command{
-	Name: "doctor", Usage: "check what a sweep needs, and say how to mend what is wrong",
-	Description: "Exits with 0 if a sweep can run, with 1 if something must be mended first.",
-	Flags:       append([]cli.Flag{outputFlag, checkpointsFlag}, connectFlags...),
+	Name: "doctor", Usage: "check what a sweep needs, and say how to mend what is wrong", ArgsUsage: "[FILE]",
+	Description: `Exits with 0 if a sweep can run, with 1 if something must be mended first. With a sweep FILE it
+also looks for that sweep's data, and starts its trainer if that has the digest which FILE states.`,
+	Flags: append([]cli.Flag{outputFlag, checkpointsFlag}, connectFlags...),
 	Action: func(c *cli.Context) error {
+		if c.NArg() > 1 {
+			return usagef("doctor wants at most one sweep file, and was given %d arguments", c.NArg())
+		}
 		p, err := placeOf(c)
 		if err != nil {
 			return err
@@ -39,10 +43,13 @@ var doctorCommand = &cli.Command{
 		l := listing{headings: []string{"check", "", "finding", "remedy"}}
 		var found []finding
 		bad := 0
-		for _, check := range []func(context.Context, place) finding{checkCPU, checkMemory, checkDisk, checkRecord, checkStore, checkTrainer, checkGPU, checkServer} {
+		for _, check := range []func(context.Context, place) finding{checkCPU, checkMemory, checkDisk, checkPermissions, checkClock, checkRecord, checkStore, checkTrainer, checkGPU, checkServer, checkKey} {
 			found = append(found, check(c.Context, p))
 		}
 		found = append(found, checkData(c.Context, p)...)
+		if c.NArg() > 0 {
+			found = append(found, checkFile(c.Context, p, c.Args().First())...)
+		}
 		for _, f := range found {
 			if f.Verdict == "bad" {
 				bad++
