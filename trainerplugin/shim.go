@@ -41,6 +41,7 @@ func RunShim(args []string) int {
 		_ = os.Unsetenv(quickStart)
 	}
 	debug.SetGCPercent(400) // it may never need to collect
+	NoCores()
 	s, err := parseShim(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "sweep: trainer shim: %v\n", err)

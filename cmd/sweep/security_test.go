@@ -61,13 +61,16 @@ func TestNothingIsOpenToOthers(t *testing.T) {
 		nested, _ := filepath.Glob(filepath.Join(dir, "results.d/trials/*/*/*.ckpt"))
 		return len(found)+len(nested) > 0
 	})
-	page := sweepIn(dir, "ui", "--allow-actions")
+	page := underOpenUmask(sweepIn(dir, "ui", "--allow-actions"))
 	page.Env = append(page.Env, "SWEEP_METRICS_ADDR=")
 	defer background(t, page)()
 	waitFor(t, "page", func() bool { return len(listeners(t, []int{page.Process.Pid})) > 0 })
 	tree := append(descendantsOf(t, server.Process.Pid), server.Process.Pid, page.Process.Pid)
 	if len(tree) < 3 {
 		t.Errorf("processes %v; want the server and trainers under their shims", tree)
+	}
+	for _, pid := range tree {
+		checkCores(t, pid)
 	}
 	listening := listeners(t, tree)
 	if len(listening) < 7 { // four of Temporal's, its UI and its backend's, metrics, the page
@@ -171,8 +174,30 @@ func databases(t *testing.T, dir string) (all []byte) {
 	return all
 }
 
+// checkCores fails the test if the system would keep the process's memory when it
+// crashes. One byte is too little, and more than the zero that a program which
+// core_pattern names is given an image at; see core(5).
+func checkCores(t *testing.T, pid int) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil {
+		return // gone meanwhile
+	}
+	for line := range strings.Lines(string(text)) {
+		if limit, is := strings.CutPrefix(line, "Max core file size"); is {
+			if f := strings.Fields(limit); f[0] != "1" && f[1] != "0" {
+				t.Errorf("process %d may leave a core file of up to %s bytes", pid, f[0])
+			}
+			return
+		}
+	}
+	t.Errorf("limits of process %d: %s", pid, text)
+}
+
+// underOpenUmask has cmd run under a umask that hides nothing, and where crashes
+// leave core files if the system lets them.
 func underOpenUmask(cmd *exec.Cmd) *exec.Cmd {
-	cmd.Args = append([]string{"sh", "-c", `umask 0; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Args = append([]string{"sh", "-c", `umask 0; ulimit -c unlimited 2>/dev/null; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"
 	return cmd
 }
