@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"sweep/trainerplugin/xla/pjrt"
 )
 
 // gpusUsage is shared by the commands that train.
@@ -29,14 +31,7 @@ func parseGPUs(spec string) ([]string, error) {
 	case err == nil && (n < 0 || n > 1024):
 		return nil, usagef("--gpus %d: give a number of GPUs, \"all\", or a list", n)
 	case err == nil:
-		gpus := visibleGPUs()
-		if gpus != nil && len(gpus) < n {
-			return nil, usagef("--gpus %d: this process may use %d: %s", n, len(gpus), strings.Join(gpus, ", "))
-		}
-		if gpus == nil {
-			gpus = numbered(n) // no driver to ask: the trainer will say
-		}
-		return gpus[:n:n], nil
+		return firstGPUs(n, visibleGPUs())
 	}
 	var gpus []string
 	seen := map[string]bool{}
@@ -50,6 +45,23 @@ func parseGPUs(spec string) ([]string, error) {
 		seen[name], gpus = true, append(gpus, name)
 	}
 	return gpus, nil
+}
+
+// firstGPUs are the first n of those that this process may use. Where nothing
+// tells which there are, a plugin that is named is believed to have them;
+// otherwise a worker that took trials could only fail them, one after the other.
+func firstGPUs(n int, gpus []string) ([]string, error) {
+	switch {
+	case n == 0:
+		return nil, nil
+	case gpus == nil && os.Getenv(pjrt.PluginVariable) != "":
+		gpus = numbered(n)
+	case len(gpus) == 0:
+		return nil, usagef("--gpus %d: CUDA_VISIBLE_DEVICES names no GPU and the NVIDIA driver shows none; `nvidia-smi -L` should list them. For devices of another kind name their PJRT plugin in %s, or the devices themselves (--gpus 0,1)", n, pjrt.PluginVariable)
+	case len(gpus) < n:
+		return nil, usagef("--gpus %d: this process may use %d: %s", n, len(gpus), strings.Join(gpus, ", "))
+	}
+	return gpus[:n:n], nil
 }
 
 // visibleGPUs are the GPUs that this process may use: those of
@@ -67,8 +79,14 @@ func visibleGPUs() []string {
 		}
 		return gpus
 	}
-	for _, pattern := range []string{"/proc/driver/nvidia/gpus/*", "/dev/nvidia[0-9]*"} {
-		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+	return driverGPUs("/")
+}
+
+// driverGPUs are those that the NVIDIA driver has, under root. In a container the
+// devices are those that it was given, while /proc may show all of the machine's.
+func driverGPUs(root string) []string {
+	for _, pattern := range []string{"dev/nvidia[0-9]*", "proc/driver/nvidia/gpus/*"} {
+		if found, err := filepath.Glob(filepath.Join(root, pattern)); err == nil && len(found) > 0 {
 			return numbered(len(found))
 		}
 	}

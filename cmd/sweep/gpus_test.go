@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +25,9 @@ func TestParseGPUs(t *testing.T) {
 		{"4", "GPU-8932f937", []string{"GPU-8932f937"}, ""},
 		{"4,5", "3", nil, "--gpus 3: this process may use 2: 4, 5"},
 		{"", "all", nil, "names no GPU"},
+		{"", "8", nil, "--gpus 8: CUDA_VISIBLE_DEVICES names no GPU"},
+		{"", "0", nil, ""},
+		{"", "0,1", []string{"0", "1"}, ""}, // who names them will know
 		{"4", "1,1", nil, "1 is there twice"},
 		{"4", "-2", nil, "give a number"},
 	} {
@@ -34,5 +39,41 @@ func TestParseGPUs(t *testing.T) {
 		if c.wrong == "" && (err != nil || !slices.Equal(got, c.want)) {
 			t.Errorf("--gpus %q of %q: %q, %v; want %q", c.spec, c.visible, got, err, c.want)
 		}
+	}
+}
+
+// Where there is no driver to ask, a number is believed only if a plugin is named:
+// a worker without GPUs would fail every trial that it took.
+func TestFirstGPUsWithoutADriver(t *testing.T) {
+	t.Setenv("SWEEP_PJRT_PLUGIN", "")
+	if got, err := firstGPUs(2, nil); err == nil || !strings.Contains(err.Error(), "SWEEP_PJRT_PLUGIN") {
+		t.Errorf("two GPUs of none: %q, %v; want an error with the way out", got, err)
+	}
+	t.Setenv("SWEEP_PJRT_PLUGIN", "/opt/plugin.so")
+	if got, err := firstGPUs(2, nil); err != nil || !slices.Equal(got, numbered(2)) {
+		t.Errorf("two devices of a plugin that is named: %q, %v", got, err)
+	}
+}
+
+// A container that was given two of a machine's three GPUs has two.
+func TestGPUsOfAContainer(t *testing.T) {
+	root := t.TempDir()
+	if got := driverGPUs(root); got != nil {
+		t.Errorf("without a driver: %q", got)
+	}
+	add := func(paths ...string) {
+		for _, path := range paths {
+			if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add("proc/driver/nvidia/gpus/0000:01:00.0", "proc/driver/nvidia/gpus/0000:02:00.0", "proc/driver/nvidia/gpus/0000:03:00.0")
+	if got := driverGPUs(root); len(got) != 3 {
+		t.Errorf("a driver of three GPUs: %q", got)
+	}
+	add("dev/nvidia1", "dev/nvidia2", "dev/nvidiactl", "dev/nvidia-uvm")
+	if got := driverGPUs(root); !slices.Equal(got, []string{"0", "1"}) {
+		t.Errorf("two of them given to a container: %q; want 0 and 1, as CUDA counts what it sees", got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,8 +39,8 @@ func newMetrics(addr string) (*metrics, error) {
 	if addr == "" {
 		return nil, nil
 	}
-	if strings.HasPrefix(addr, ":") {
-		addr = "127.0.0.1" + addr
+	if host, port, err := net.SplitHostPort(addr); err == nil && host == "" { // "[]:9464" too
+		addr = net.JoinHostPort("127.0.0.1", port)
 	}
 	m := &metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
