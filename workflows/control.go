@@ -137,6 +137,9 @@ func KnowsAttributes(ctx context.Context, c client.Client, namespace string) (bo
 	}
 	if len(known) == 0 {
 		listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+		if mayNotAsk(err) {
+			return false, nil
+		}
 		if err != nil {
 			return false, fmt.Errorf("list search attributes: %w", err)
 		}
@@ -148,6 +151,14 @@ func KnowsAttributes(ctx context.Context, c client.Client, namespace string) (bo
 		}
 	}
 	return true, nil
+}
+
+// mayNotAsk reports whether the server keeps its operator's requests from this
+// process, as one that serves many may.
+func mayNotAsk(err error) bool {
+	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
+	_, missing := errors.AsType[*serviceerror.Unimplemented](err)
+	return denied || missing
 }
 
 // Workers counts the processes that have lately asked the task queue for trials.
