@@ -8,9 +8,11 @@ import (
 	"sweep/privacy"
 )
 
+// MaxFile is how many bytes a sweep file may have.
+const MaxFile = 1 << 20
+
 // Limits that bound what a file can ask for; all are far above what a sweep needs.
 const (
-	maxFile   = 1 << 20   // bytes
 	maxAxis   = 10_000    // values of one axis
 	maxTrials = 1_000_000 // points before where, times repeats
 	maxCount  = 1e12      // examples

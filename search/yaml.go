@@ -16,8 +16,8 @@ import (
 // document reads text as one YAML document. It returns nil after a complaint
 // if text is something else.
 func (p *parser) document(text []byte) *yaml.Node {
-	if len(text) > maxFile {
-		p.complain(place{1, 1}, "the file has %d bytes; at most %d are read", len(text), maxFile)
+	if len(text) > MaxFile {
+		p.complain(place{1, 1}, "the file has more than %d bytes, which no sweep needs", MaxFile)
 		return nil
 	}
 	if !p.plainText(text) {
@@ -100,7 +100,7 @@ func (p *parser) notYAML(text []byte, err error) {
 // would take too long, and the library's word is taken for it.
 func brokenLine(text []byte, err error) int {
 	ends := lineEnds(text)
-	for k, budget := len(ends)-1, 2*maxFile; k > 0; k-- {
+	for k, budget := len(ends)-1, 2*MaxFile; k > 0; k-- {
 		prefix := text[:ends[k-1]]
 		if budget -= len(prefix); budget < 0 {
 			line, _ := strconv.Atoi(yamlPrefix.FindStringSubmatch(err.Error())[1])

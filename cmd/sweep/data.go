@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -56,11 +57,19 @@ func eachDataset(c *cli.Context, do func(p place, name string) error) error {
 	return nil
 }
 
+// dataRemedy is what helps where a data set is damaged or missing.
+func dataRemedy(name, folder string) string {
+	if strings.HasPrefix(name, "folder:") {
+		return "mend or replace what is in " + folder
+	}
+	return fmt.Sprintf("`sweep data fetch %s` downloads it to %s", name, folder)
+}
+
 func verifyData(c *cli.Context) error {
 	return eachDataset(c, func(p place, name string) error {
 		report, err := dataset.Verify(c.Context, p.data, name)
 		if err != nil {
-			return &exitError{exitNotFound, hinted{err, fmt.Sprintf("`sweep data fetch %s` downloads it to %s", name, p.data)}}
+			return &exitError{exitNotFound, hinted{err, dataRemedy(name, p.data)}}
 		}
 		w := c.App.Writer
 		fmt.Fprintf(w, "%s: %s\n", name, report.Source)

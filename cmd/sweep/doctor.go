@@ -212,7 +212,7 @@ func checkData(ctx context.Context, p place) (all []finding) {
 			}
 		} else if i.Name != "glyphs" {
 			if _, err := dataset.Verify(ctx, p.data, i.Name); err != nil {
-				f.Verdict, f.Finding, f.Remedy = "bad", err.Error(), fmt.Sprintf("`sweep data fetch %s` replaces what is damaged", i.Name)
+				f.Verdict, f.Finding, f.Remedy = "bad", err.Error(), dataRemedy(i.Name, p.data)
 			}
 		}
 		all = append(all, f)

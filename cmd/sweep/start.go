@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -78,9 +79,13 @@ func readSweepFile(c *cli.Context) (*search.Sweep, error) {
 
 // readFile reads a sweep file, or the one of that name that comes with sweep.
 func readFile(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
+	if err == nil {
+		defer f.Close()
+		return io.ReadAll(io.LimitReader(f, search.MaxFile+1)) // of one that is larger, enough to be refused
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return text, err
+		return nil, err
 	}
 	if built, builtErr := fs.ReadFile(sweeps.FS, strings.TrimPrefix(file, "sweeps/")); builtErr == nil {
 		return built, nil
