@@ -2696,6 +2696,182 @@ endEy:
 	VZEROUPPER
 	RET
 
+// func squareMaxAVX2(y []float32, yRow int, x []float32, xRow int, rows int, columns int)
+// Requires: AVX
+TEXT ·squareMaxAVX2(SB), NOSPLIT, $0-80
+	MOVQ  y_base+0(FP), AX
+	MOVQ  yRow+24(FP), CX
+	SHLQ  $0x02, CX
+	MOVQ  columns+72(FP), DX
+	SHLQ  $0x06, DX
+	SUBQ  DX, CX
+	MOVQ  x_base+32(FP), DX
+	MOVQ  xRow+56(FP), BX
+	SHLQ  $0x02, BX
+	MOVQ  xRow+56(FP), SI
+	SHLQ  $0x02, SI
+	MOVQ  columns+72(FP), DI
+	SHLQ  $0x06, DI
+	SUBQ  DI, SI
+	MOVQ  rows+64(FP), DI
+	TESTQ DI, DI
+	JZ    endFc
+
+againFb:
+	VMOVUPS (DX), Y0
+	VMAXPS  (DX)(BX*1), Y0, Y0
+	VMOVUPS 32(DX), Y1
+	VMAXPS  32(DX)(BX*1), Y1, Y1
+	MOVQ    columns+72(FP), R8
+	TESTQ   R8, R8
+	JZ      endFe
+
+againFd:
+	ADDQ    $0x40, DX
+	VMOVUPS (DX), Y2
+	VMAXPS  (DX)(BX*1), Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VMAXPS  32(DX)(BX*1), Y3, Y3
+	VMAXPS  Y2, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVAPS Y2, Y0
+	VMAXPS  Y3, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVAPS Y3, Y1
+	ADDQ    $0x40, AX
+	DECQ    R8
+	JNZ     againFd
+
+endFe:
+	ADDQ CX, AX
+	ADDQ SI, DX
+	DECQ DI
+	JNZ  againFb
+
+endFc:
+	VZEROUPPER
+	RET
+
+// func squareMaxGradAVX2(dx []float32, dxRow int, g []float32, gRow int, x []float32, xRow int, y []float32, yRow int, rows int, columns int)
+// Requires: AVX
+TEXT ·squareMaxGradAVX2(SB), NOSPLIT, $0-144
+	MOVQ  dx_base+0(FP), AX
+	MOVQ  dxRow+24(FP), CX
+	SHLQ  $0x02, CX
+	MOVQ  dxRow+24(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  columns+136(FP), BX
+	SHLQ  $0x06, BX
+	SUBQ  BX, DX
+	MOVQ  g_base+32(FP), BX
+	MOVQ  gRow+56(FP), SI
+	SHLQ  $0x02, SI
+	MOVQ  columns+136(FP), DI
+	SHLQ  $0x06, DI
+	SUBQ  DI, SI
+	MOVQ  y_base+96(FP), DI
+	MOVQ  yRow+120(FP), R8
+	SHLQ  $0x02, R8
+	MOVQ  columns+136(FP), R9
+	SHLQ  $0x06, R9
+	SUBQ  R9, R8
+	MOVQ  x_base+64(FP), R9
+	MOVQ  xRow+88(FP), R10
+	SHLQ  $0x02, R10
+	MOVQ  xRow+88(FP), R11
+	SHLQ  $0x02, R11
+	MOVQ  columns+136(FP), R12
+	SHLQ  $0x06, R12
+	SUBQ  R12, R11
+	MOVQ  rows+128(FP), R12
+	TESTQ R12, R12
+	JZ    endFg
+
+againFf:
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(R10*1), Y2
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y6, Y6, Y6
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 32(R9)(R10*1), Y3
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y7, Y7, Y7
+	MOVQ    columns+136(FP), R13
+	TESTQ   R13, R13
+	JZ      endFi
+
+againFh:
+	ADDQ    $0x40, R9
+	VMOVUPS (BX), Y8
+	VMOVUPS (DI), Y9
+	VCMPPS  $0x00, Y0, Y9, Y10
+	VANDPS  Y8, Y10, Y0
+	VANDNPS Y8, Y10, Y8
+	VADDPS  Y4, Y0, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS (R9), Y0
+	VMOVAPS Y0, Y4
+	VCMPPS  $0x00, Y4, Y9, Y10
+	VANDPS  Y8, Y10, Y4
+	VANDNPS Y8, Y10, Y8
+	VCMPPS  $0x00, Y2, Y9, Y10
+	VANDPS  Y8, Y10, Y2
+	VANDNPS Y8, Y10, Y8
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS Y2, (AX)(CX*1)
+	VMOVUPS (R9)(R10*1), Y2
+	VMOVAPS Y2, Y6
+	VCMPPS  $0x00, Y6, Y9, Y9
+	VANDPS  Y8, Y9, Y6
+	VANDNPS Y8, Y9, Y8
+	VMOVUPS 32(BX), Y8
+	VMOVUPS 32(DI), Y9
+	VCMPPS  $0x00, Y1, Y9, Y10
+	VANDPS  Y8, Y10, Y1
+	VANDNPS Y8, Y10, Y8
+	VADDPS  Y5, Y1, Y1
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 32(R9), Y1
+	VMOVAPS Y1, Y5
+	VCMPPS  $0x00, Y5, Y9, Y10
+	VANDPS  Y8, Y10, Y5
+	VANDNPS Y8, Y10, Y8
+	VCMPPS  $0x00, Y3, Y9, Y10
+	VANDPS  Y8, Y10, Y3
+	VANDNPS Y8, Y10, Y8
+	VADDPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(AX)(CX*1)
+	VMOVUPS 32(R9)(R10*1), Y3
+	VMOVAPS Y3, Y7
+	VCMPPS  $0x00, Y7, Y9, Y9
+	VANDPS  Y8, Y9, Y7
+	VANDNPS Y8, Y9, Y8
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, DI
+	DECQ    R13
+	JNZ     againFh
+
+endFi:
+	VADDPS  (AX), Y4, Y4
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y6, (AX)(CX*1)
+	VADDPS  32(AX), Y5, Y5
+	VMOVUPS Y5, 32(AX)
+	VMOVUPS Y7, 32(AX)(CX*1)
+	ADDQ    DX, AX
+	ADDQ    SI, BX
+	ADDQ    R8, DI
+	ADDQ    R11, R9
+	DECQ    R12
+	JNZ     againFf
+
+endFg:
+	VZEROUPPER
+	RET
+
 // func reluSumsAVX2(s *[16]float32, q *[16]float32, x []float32)
 // Requires: AVX, FMA3
 TEXT ·reluSumsAVX2(SB), NOSPLIT, $0-40
@@ -2710,9 +2886,9 @@ TEXT ·reluSumsAVX2(SB), NOSPLIT, $0-40
 	MOVQ    x_len+24(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endFc
+	JZ      endFk
 
-againFb:
+againFj:
 	VMOVUPS     (DX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VADDPS      Y5, Y0, Y0
@@ -2723,9 +2899,9 @@ againFb:
 	VFMADD231PS Y5, Y5, Y3
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againFb
+	JNZ         againFj
 
-endFc:
+endFk:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2748,9 +2924,9 @@ TEXT ·reluAffineAVX2(SB), NOSPLIT, $0-64
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endFe
+	JZ      endFm
 
-againFd:
+againFl:
 	VMOVUPS     (CX), Y5
 	VMAXPS      Y5, Y4, Y5
 	VFMADD213PS Y2, Y0, Y5
@@ -2762,9 +2938,9 @@ againFd:
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	DECQ        DX
-	JNZ         againFd
+	JNZ         againFl
 
-endFe:
+endFm:
 	VZEROUPPER
 	RET
 
@@ -2779,9 +2955,9 @@ TEXT ·laneScaleAVX2(SB), NOSPLIT, $0-56
 	MOVQ    y_len+8(FP), DX
 	SHRQ    $0x04, DX
 	TESTQ   DX, DX
-	JZ      endFg
+	JZ      endFo
 
-againFf:
+againFn:
 	VMULPS  (CX), Y0, Y2
 	VMOVUPS Y2, (AX)
 	VMULPS  32(CX), Y1, Y2
@@ -2789,9 +2965,9 @@ againFf:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	DECQ    DX
-	JNZ     againFf
+	JNZ     againFn
 
-endFg:
+endFo:
 	VZEROUPPER
 	RET
 
@@ -2812,9 +2988,9 @@ TEXT ·filterSumsAVX2(SB), NOSPLIT, $0-72
 	MOVQ    g_len+32(FP), DI
 	SHRQ    $0x04, DI
 	TESTQ   DI, DI
-	JZ      endFi
+	JZ      endFq
 
-againFh:
+againFp:
 	VMOVUPS     (BX), Y6
 	VADDPS      Y6, Y0, Y0
 	VFMADD231PS Y6, Y6, Y2
@@ -2826,9 +3002,9 @@ againFh:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	DECQ        DI
-	JNZ         againFh
+	JNZ         againFp
 
-endFi:
+endFq:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2853,9 +3029,9 @@ TEXT ·reluDotsAVX2(SB), NOSPLIT, $0-64
 	MOVQ    x_len+48(FP), SI
 	SHRQ    $0x04, SI
 	TESTQ   SI, SI
-	JZ      endFk
+	JZ      endFs
 
-againFj:
+againFr:
 	VMOVUPS     (BX), Y6
 	VMAXPS      Y6, Y4, Y6
 	VMOVUPS     (DX), Y5
@@ -2869,9 +3045,9 @@ againFj:
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
 	DECQ        SI
-	JNZ         againFj
+	JNZ         againFr
 
-endFk:
+endFs:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, (CX)
@@ -2898,9 +3074,9 @@ TEXT ·reluAffineGradAVX2(SB), NOSPLIT, $0-96
 	MOVQ    dx_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endFm
+	JZ      endFu
 
-againFl:
+againFt:
 	VMOVUPS     (DX), Y7
 	VMOVAPS     Y5, Y8
 	VFMADD231PS Y7, Y3, Y8
@@ -2919,9 +3095,9 @@ againFl:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againFl
+	JNZ         againFt
 
-endFm:
+endFu:
 	VZEROUPPER
 	RET
 
@@ -2947,9 +3123,9 @@ TEXT ·shiftedSumsAVX2(SB), NOSPLIT, $0-48
 	MOVQ      x_len+24(FP), BX
 	SHRQ      $0x04, BX
 	TESTQ     BX, BX
-	JZ        endFo
+	JZ        endFw
 
-againFn:
+againFv:
 	VCVTPS2PD   (DX), Y12
 	VSUBPD      Y8, Y12, Y12
 	VADDPD      Y12, Y0, Y0
@@ -2968,9 +3144,9 @@ againFn:
 	VFMADD231PD Y12, Y12, Y7
 	ADDQ        $0x40, DX
 	DECQ        BX
-	JNZ         againFn
+	JNZ         againFv
 
-endFo:
+endFw:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	VMOVUPD Y2, 64(AX)
@@ -3002,9 +3178,9 @@ TEXT ·standardiseAVX2(SB), NOSPLIT, $0-96
 	MOVQ    x_len+56(FP), SI
 	SHRQ    $0x04, SI
 	TESTQ   SI, SI
-	JZ      endFq
+	JZ      endFy
 
-againFp:
+againFx:
 	VCVTPS2PD  (DX), Y8
 	VSUBPD     Y0, Y8, Y8
 	VMULPD     Y4, Y8, Y8
@@ -3041,9 +3217,9 @@ againFp:
 	ADDQ       $0x40, CX
 	ADDQ       $0x40, DX
 	DECQ       SI
-	JNZ        againFp
+	JNZ        againFx
 
-endFq:
+endFy:
 	VZEROUPPER
 	RET
 
@@ -3071,9 +3247,9 @@ TEXT ·standardiseGradAVX2(SB), NOSPLIT, $0-96
 	MOVQ    dw_len+8(FP), BX
 	SHRQ    $0x04, BX
 	TESTQ   BX, BX
-	JZ      endFs
+	JZ      endGa
 
-againFr:
+againFz:
 	VCVTPS2PD  (CX), Y12
 	VCVTPS2PD  (DX), Y13
 	VSUBPD     Y0, Y12, Y12
@@ -3114,9 +3290,9 @@ againFr:
 	ADDQ       $0x40, CX
 	ADDQ       $0x40, DX
 	DECQ       BX
-	JNZ        againFr
+	JNZ        againFz
 
-endFs:
+endGa:
 	VZEROUPPER
 	RET
 
@@ -3138,9 +3314,9 @@ TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-80
 	LEAQ  (R10)(R10*2), R11
 	MOVQ  tiles+72(FP), R12
 	TESTQ R12, R12
-	JZ    endFu
+	JZ    endGc
 
-againFt:
+againGb:
 	VMOVUPS (R9), Y0
 	VSUBPS  (R9)(R10*2), Y0, Y0
 	VMOVUPS 64(R9), Y1
@@ -3275,9 +3451,9 @@ againFt:
 	ADDQ    R8, SI
 	ADDQ    R8, DI
 	DECQ    R12
-	JNZ     againFt
+	JNZ     againGb
 
-endFu:
+endGc:
 	VZEROUPPER
 	RET
 
@@ -3296,9 +3472,9 @@ TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-72
 	SHLQ  $0x02, R9
 	MOVQ  tiles+64(FP), R10
 	TESTQ R10, R10
-	JZ    endFw
+	JZ    endGe
 
-againFv:
+againGd:
 	VMOVUPS (BX), Y4
 	VMOVUPS (SI), Y1
 	VADDPS  Y1, Y4, Y0
@@ -3377,9 +3553,9 @@ againFv:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againFv
+	JNZ     againGd
 
-endFw:
+endGe:
 	VZEROUPPER
 	RET
 
@@ -3399,9 +3575,9 @@ TEXT ·winogradOutputGradAVX2(SB), NOSPLIT, $0-72
 	VXORPS Y0, Y0, Y0
 	MOVQ   tiles+64(FP), R10
 	TESTQ  R10, R10
-	JZ     endFy
+	JZ     endGg
 
-againFx:
+againGf:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R8)(R9*1), Y4
 	VADDPS  Y4, Y1, Y2
@@ -3484,9 +3660,9 @@ againFx:
 	ADDQ    $0x40, SI
 	ADDQ    $0x40, DI
 	DECQ    R10
-	JNZ     againFx
+	JNZ     againGf
 
-endFy:
+endGg:
 	VZEROUPPER
 	RET
 
@@ -3519,9 +3695,9 @@ TEXT ·winogradFilterAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+48(FP), R12
 	TESTQ   R12, R12
-	JZ      endGa
+	JZ      endGi
 
-againFz:
+againGh:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R11), Y2
 	VMOVUPS (R10), Y3
@@ -3650,9 +3826,9 @@ againFz:
 	ADDQ    $0x40, R11
 	ADDQ    $0x40, R10
 	DECQ    R12
-	JNZ     againFz
+	JNZ     againGh
 
-endGa:
+endGi:
 	VZEROUPPER
 	RET
 
@@ -3675,9 +3851,9 @@ TEXT ·winogradFilterGradAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endGc
+	JZ      endGk
 
-againGb:
+againGj:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3806,9 +3982,9 @@ againGb:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againGb
+	JNZ         againGj
 
-endGc:
+endGk:
 	VZEROUPPER
 	RET
 
@@ -3831,9 +4007,9 @@ TEXT ·winogradFilterGradAddAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS oneHalf<>+0(SB), Y0
 	MOVQ    n+64(FP), R12
 	TESTQ   R12, R12
-	JZ      endGe
+	JZ      endGm
 
-againGd:
+againGl:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     (SI), Y3
@@ -3980,8 +4156,8 @@ againGd:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, R10
 	DECQ        R12
-	JNZ         againGd
+	JNZ         againGl
 
-endGe:
+endGm:
 	VZEROUPPER
 	RET

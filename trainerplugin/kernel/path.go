@@ -26,6 +26,8 @@ type path struct {
 
 	windowMax     func(y, x []float32, taps []int, step int)
 	windowMaxGrad func(dx, g, x, y []float32, places, taps []int, step int)
+	squareMax     func(y []float32, yRow int, x []float32, xRow, rows, columns int)
+	squareMaxGrad func(dx []float32, dxRow int, g []float32, gRow int, x []float32, xRow int, y []float32, yRow, rows, columns int)
 
 	reluSums       func(s, q *Vector, x []float32)
 	reluAffine     func(y, x []float32, a, b *Vector)
@@ -57,6 +59,8 @@ var plain = path{
 
 	windowMax:     windowMaxGo,
 	windowMaxGrad: windowMaxGradGo,
+	squareMax:     squareMaxGo,
+	squareMaxGrad: squareMaxGradGo,
 
 	reluSums:       reluSumsGo,
 	reluAffine:     reluAffineGo,

@@ -21,6 +21,8 @@ func assembled() []path {
 
 		windowMax:     windowMaxAVX2,
 		windowMaxGrad: windowMaxGradAVX2,
+		squareMax:     squareMaxAVX2,
+		squareMaxGrad: squareMaxGradAVX2,
 
 		reluSums:       reluSumsAVX2,
 		reluAffine:     reluAffineAVX2,

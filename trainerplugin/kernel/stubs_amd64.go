@@ -154,6 +154,16 @@ func windowMaxAVX2(y []float32, x []float32, taps []int, step int)
 //go:noescape
 func windowMaxGradAVX2(dx []float32, g []float32, x []float32, y []float32, places []int, taps []int, step int)
 
+// The maxima over squares of 2×2 blocks of x, a block apart.
+//
+//go:noescape
+func squareMaxAVX2(y []float32, yRow int, x []float32, xRow int, rows int, columns int)
+
+// Moves g to dx where x is first to equal y: adds to the upper row of each square, and sets the lower one.
+//
+//go:noescape
+func squareMaxGradAVX2(dx []float32, dxRow int, g []float32, gRow int, x []float32, xRow int, y []float32, yRow int, rows int, columns int)
+
 // Adds the sums of relu x and of its squares.
 //
 //go:noescape

@@ -84,33 +84,3 @@ func tanhGradGo(dx, dy, y []float32) {
 		dx[i] = dy[i] * (1 - v*v)
 	}
 }
-
-func windowMaxGo(y, x []float32, taps []int, step int) {
-	for v := 0; v < len(y); v += Lanes {
-		top := (*Vector)(y[v:])
-		*top = Vector(x[v*step+taps[0]:])
-		for _, tap := range taps[1:] {
-			u := (*Vector)(x[v*step+tap:])
-			for l := range u {
-				if u[l] > top[l] {
-					top[l] = u[l]
-				}
-			}
-		}
-	}
-}
-
-func windowMaxGradGo(dx, g, x, y []float32, places, taps []int, step int) {
-	for v := 0; v < len(y); v += Lanes {
-		left, top := Vector(g[v:]), (*Vector)(y[v:])
-		for i, tap := range taps {
-			d, u := (*Vector)(dx[v*step+places[i]:]), (*Vector)(x[v*step+tap:])
-			for l := range d {
-				if u[l] == top[l] {
-					d[l] += left[l]
-					left[l] = 0
-				}
-			}
-		}
-	}
-}

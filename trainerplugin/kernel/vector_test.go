@@ -195,33 +195,6 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-func TestWindowMaxGradGivesToTheFirst(t *testing.T) {
-	for _, p := range paths {
-		x, dx := slices.Repeat([]float32{2}, 2*Lanes), make([]float32, 2*Lanes)
-		y, g := make([]float32, Lanes), slices.Repeat([]float32{5}, Lanes)
-		p.windowMax(y, x, []int{Lanes, 0}, 1)
-		p.windowMaxGrad(dx, g, x, y, []int{Lanes, 0}, []int{Lanes, 0}, 1)
-		if y[0] != 2 || dx[0] != 0 || dx[Lanes] != 5 {
-			t.Errorf("%s: maximum %v, gradients %v and %v of two equal ones; want 2, 0 and 5", p.name, y[0], dx[0], dx[Lanes])
-		}
-	}
-}
-
-// A window sees its taps and nothing else, whatever its step.
-func TestWindowMax(t *testing.T) {
-	x := make([]float32, 8*Lanes)
-	for i := range x {
-		x[i] = float32(i/Lanes*7%8) + float32(i%Lanes)/32 // blocks 0 7 6 5 4 3 2 1
-	}
-	y := make([]float32, 3*Lanes)
-	WindowMax(y, x, []int{2 * Lanes, 0}, 2)
-	for v, want := range []float32{6, 6, 4} {
-		if got := y[v*Lanes+5]; got != want+5./32 {
-			t.Errorf("maximum %d is %v, want %v", v, got, want+5./32)
-		}
-	}
-}
-
 func TestLengthsAreChecked(t *testing.T) {
 	x := make([]float32, 32)
 	calls := map[string]func(){
@@ -229,6 +202,8 @@ func TestLengthsAreChecked(t *testing.T) {
 		"unequal":     func() { Axpy(x, 1, x[:16]) },
 		"window":      func() { WindowMax(x, x, []int{0, 1}, 1) },
 		"no window":   func() { WindowMax(x, x, nil, 1) },
+		"short":       func() { SquareMax(x, Lanes, x, 2*Lanes, 1, 1) },
+		"overlap":     func() { SquareMax(x, 0, make([]float32, 128), Lanes, 2, 1) },
 	}
 	for name, call := range calls {
 		func() {

@@ -89,6 +89,14 @@ func tapsOf(rows [][]run, m *image) [][][]int {
 func (p *pool) forward(x *Value) *operation {
 	m := image{channels: x.channels, height: p.ys.out, width: p.xs.out, lanes: kernel.Lanes}
 	o := &operation{layer: p.name, kind: "maxPool", what: p.describe(PoolMax), out: newImages(p.group.capacity(), m), wrt: []bool{true}}
+	o.derive = func(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
+		n, err := apply(p.grad(ValueOf(in[0])), in[0], out, grad)
+		return G.Nodes{n}, err
+	}
+	if p.squares() {
+		o.do = func(in []*Value) { p.squareMax(o.out, in[0]) }
+		return o
+	}
 	rows := p.runs()
 	var taps [][][]int
 	o.plan = func(in []*Value) { taps = tapsOf(rows, &in[0].image) }
@@ -101,15 +109,15 @@ func (p *pool) forward(x *Value) *operation {
 			}
 		})
 	}
-	o.derive = func(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
-		n, err := apply(p.grad(ValueOf(in[0])), in[0], out, grad)
-		return G.Nodes{n}, err
-	}
 	return o
 }
 
 func (p *pool) grad(x *Value) *operation {
 	o := &operation{layer: p.name, kind: "maxPoolGrad", what: p.describe(PoolMaxGrad), out: x.like()}
+	if p.squares() {
+		o.do = func(in []*Value) { p.squareMaxGrad(o.out, in[2], in[0], in[1]) }
+		return o
+	}
 	rows := p.runs()
 	var taps, places [][][]int // in images and in their gradients
 	o.plan = func(in []*Value) { taps, places = tapsOf(rows, &in[0].image), tapsOf(rows, &o.out.image) }

@@ -23,6 +23,8 @@ func main() {
 	pointwise()
 	hyperbolic()
 	pooling()
+	squares()
+	squaresGrad()
 	normalisation()
 	normalisationGrad()
 	standardisation()
