@@ -45,6 +45,8 @@ type path struct {
 	winogradOutputGrad func(w []float32, plane int, dy []float32, row, tiles int)
 	winogradFilter     func(u []float32, plane int, w []float32, n int, turned bool)
 	winogradFilterGrad func(dw, u []float32, plane, n int, add bool)
+
+	maps [maps]func(to []float32, toRow, toColumn int, from []float32, fromRow, fromColumn, n int)
 }
 
 var plain = path{
@@ -78,6 +80,8 @@ var plain = path{
 	winogradOutputGrad: winogradOutputGradGo,
 	winogradFilter:     winogradFilterGo,
 	winogradFilterGrad: winogradFilterGradGo,
+
+	maps: mapsGo(),
 }
 
 // paths is what this processor can run, best first; the last is plain.

@@ -41,6 +41,9 @@ func assembled() []path {
 		winogradFilter:     filterAVX2,
 		winogradFilterGrad: filterGradAVX2,
 	}
+	avx2.maps = [maps]func(to []float32, toRow, toColumn int, from []float32, fromRow, fromColumn, n int){
+		polyphaseInputAVX2, polyphaseInputGradAVX2, polyphaseOutputAVX2, polyphaseOutputGradAVX2, polyphaseFilterAVX2, polyphaseFilterGradAVX2,
+	}
 	if !cpu.X86.HasAVX512F {
 		return []path{avx2}
 	}

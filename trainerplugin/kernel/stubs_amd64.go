@@ -238,3 +238,33 @@ func winogradFilterGradAVX2(dw []float32, stride int, u []float32, plane int, n 
 //
 //go:noescape
 func winogradFilterGradAddAVX2(dw []float32, stride int, u []float32, plane int, n int)
+
+// Bᵀ·x·B.
+//
+//go:noescape
+func polyphaseInputAVX2(to []float32, toRow int, toColumn int, from []float32, fromRow int, fromColumn int, n int)
+
+// B·v·Bᵀ.
+//
+//go:noescape
+func polyphaseInputGradAVX2(to []float32, toRow int, toColumn int, from []float32, fromRow int, fromColumn int, n int)
+
+// Aᵀ·m·A.
+//
+//go:noescape
+func polyphaseOutputAVX2(to []float32, toRow int, toColumn int, from []float32, fromRow int, fromColumn int, n int)
+
+// A·dy·Aᵀ.
+//
+//go:noescape
+func polyphaseOutputGradAVX2(to []float32, toRow int, toColumn int, from []float32, fromRow int, fromColumn int, n int)
+
+// G·w·Gᵀ.
+//
+//go:noescape
+func polyphaseFilterAVX2(to []float32, toRow int, toColumn int, from []float32, fromRow int, fromColumn int, n int)
+
+// Adds Gᵀ·u·G.
+//
+//go:noescape
+func polyphaseFilterGradAVX2(to []float32, toRow int, toColumn int, from []float32, fromRow int, fromColumn int, n int)

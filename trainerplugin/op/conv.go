@@ -78,7 +78,7 @@ func (b *Builder) convolve(name string, x *G.Node, out, groups int, w Window, pa
 	per := in.channels / groups
 	f := &filters{height: w.Size, width: w.Size, in: per, out: out, lanes: in.lanes, turn: !in.outside}
 	c := &conv{name: name, group: b.Group, filters: f, groups: groups, stride: w.Stride, ys: ys, xs: xs}
-	f.winograd = c.winogradFits()
+	f.winograd, f.polyphase = c.winogradFits(), c.polyphaseFits()
 	in.border(ys.before, xs.before, ys.after, xs.after)
 
 	fan := w.Size * w.Size
@@ -98,11 +98,16 @@ func (b *Builder) bias(name string, n int) *G.Node { return b.perChannel(name+"/
 func (c *conv) forward(b *Builder) *operation {
 	m := image{channels: c.out, height: c.ys.out, width: c.xs.out, lanes: kernel.Lanes}
 	o := &operation{layer: c.name, kind: "convolution", what: c.describe(Convolution), out: newImages(c.group.capacity(), m), multiplies: c.multiplies()}
-	if c.winograd {
+	switch {
+	case c.winograd:
 		w := newCorrelation(c.group, c.inBlocks(), c.outBlocks(), &o.out.image)
 		o.scratch = w.scratch()
 		o.do = func(in []*Value) { w.run(in[0], o.out, in[1].spectrum, in[2].mem, c.group.scratchFor(o)) }
-	} else {
+	case c.polyphase:
+		p := c.newPolyphase()
+		o.scratch = p.scratch()
+		o.do = func(in []*Value) { p.forward(in[0], o.out, in[1].spectrum, in[2].mem, c.group.scratchFor(o)) }
+	default:
 		c.forwardDirect(o)
 	}
 	o.wrt = []bool{c.turn, true, true}

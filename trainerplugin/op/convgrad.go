@@ -175,6 +175,12 @@ func (s span) margin(size, stride int) (before, after int) {
 //	dx[h][w][ci] = Σ dy[y][x][co] · w[ky][kx][ci][co]  over  s·y+ky = h + before, s·x+kx = w + before
 func (c *conv) inputGrad(x, dy *Value) *operation {
 	o := &operation{layer: c.name, kind: "inputGrad", what: c.describe(ConvolutionInputGrad), out: x.like(), multiplies: c.multiplies()}
+	if c.polyphase {
+		p := c.newPolyphase()
+		o.scratch = p.scratch()
+		o.do = func(in []*Value) { p.inputGrad(in[0], o.out, in[1].turnedSpectrum, c.group.scratchFor(o)) }
+		return o
+	}
 	top, bottom := c.ys.margin(c.filters.height, c.stride)
 	left, right := c.xs.margin(c.filters.width, c.stride)
 	dy.border(top, left, bottom, right)

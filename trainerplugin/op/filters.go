@@ -12,7 +12,7 @@ type filters struct {
 	height, width, in, out int
 	lanes                  int // of the input
 	turn                   bool
-	winograd               bool
+	winograd, polyphase    bool // which maps serve it, if any
 }
 
 func (f *filters) inBlocks() int  { return (f.in + f.lanes - 1) / f.lanes }
@@ -44,6 +44,9 @@ func (f *filters) held() int {
 	}
 	if f.winograd {
 		n += 2 * kernel.WinogradProducts * f.spectrumPlane()
+	}
+	if f.polyphase {
+		n += 2 * kernel.PolyphaseProducts * f.phasePlane()
 	}
 	return n
 }

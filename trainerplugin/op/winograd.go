@@ -38,6 +38,9 @@ func (f *filters) spectrumPlane() int {
 
 // transform fills v's spectra, which filters of Winograd's convolution have.
 func (f *filters) transform(v *Value) {
+	if f.polyphase {
+		f.transformPhases(v)
+	}
 	if !f.winograd {
 		return
 	}

@@ -29,6 +29,7 @@ func main() {
 	normalisationGrad()
 	standardisation()
 	winograd()
+	polyphase()
 	Generate()
 }
 
