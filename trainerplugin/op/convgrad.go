@@ -112,17 +112,26 @@ func biasGrad(name string, g *Group, bias *Value) *operation {
 				clear(sums)
 			}
 			for v := range g.Views {
-				img := dy.of(e*g.Views + v)
-				for k := range dy.blocks() {
-					s := (*[kernel.Lanes]float32)(sums[k*kernel.Lanes:])
-					for r := range dy.height {
-						kernel.LaneSums(s, img[dy.at(k, r, 0):][:dy.width*kernel.Lanes])
-					}
-				}
+				dy.laneSums(e*g.Views+v, sums)
 			}
 		}
 	}
 	return o
+}
+
+// laneSums adds to sums those of image i's pixels.
+func (v *Value) laneSums(i int, sums []float32) {
+	img := v.of(i)
+	rows, n := v.height, v.width*kernel.Lanes
+	if n == v.row() { // and they follow each other
+		rows, n = 1, v.height*n
+	}
+	for k := range v.blocks() {
+		s := (*[kernel.Lanes]float32)(sums[k*kernel.Lanes:])
+		for r := range rows {
+			kernel.LaneSums(s, img[v.at(k, r, 0):][:n])
+		}
+	}
 }
 
 // A phase is the pixels of the input that are alike modulo the stride: the
