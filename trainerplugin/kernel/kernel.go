@@ -1,7 +1,7 @@
 // Package kernel does the arithmetic of training on the CPU, in float32, on
 // arrays blocked by [Lanes] channels. One small matrix product, [Tile], serves
-// convolutions and dense layers forward and backward, those of 3×3 filters by way
-// of Winograd's maps; the rest is element-wise.
+// convolutions and dense layers forward and backward, those of 3×3 filters, and of
+// 4×4 filters with stride 2, by way of Winograd's maps; the rest is element-wise.
 //
 // Every function has a plain Go form, and faster ones where the processor has
 // them; [Path] names what runs. One path repeats its own bits for ever, on any

@@ -36,14 +36,17 @@ func (f *filters) spectrumPlane() int {
 	return f.inBlocks()*f.outBlocks()*kernel.Lanes*kernel.Lanes + apart
 }
 
-// transform fills v's spectra, which filters of Winograd's convolution have.
+// transform fills the spectra of v, if its products are to be made of them.
 func (f *filters) transform(v *Value) {
-	if f.polyphase {
+	switch {
+	case f.winograd:
+		f.transformTiles(v)
+	case f.polyphase:
 		f.transformPhases(v)
 	}
-	if !f.winograd {
-		return
-	}
+}
+
+func (f *filters) transformTiles(v *Value) {
 	plane, block := f.spectrumPlane(), kernel.Lanes*kernel.Lanes
 	if v.spectrum == nil {
 		v.spectrum = kernel.Alloc(kernel.WinogradProducts * plane)
