@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -91,6 +92,18 @@ func driverGPUs(root string) []string {
 		}
 	}
 	return nil
+}
+
+// pluginDoubt says what a worker with GPUs lacks for the built-in trainer. Trainers
+// of other kinds may use them all the same.
+func pluginDoubt(ctx context.Context, gpus []string) string {
+	if len(gpus) == 0 {
+		return ""
+	}
+	if _, err := pjrt.Find(ctx, ""); err != nil {
+		return fmt.Sprintf("note: the built-in trainer will refuse what this worker takes, external ones may not: %v", err)
+	}
+	return ""
 }
 
 func numbered(n int) []string {

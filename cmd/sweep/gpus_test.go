@@ -55,6 +55,24 @@ func TestFirstGPUsWithoutADriver(t *testing.T) {
 	}
 }
 
+// A worker with GPUs and without the library that would use them says so.
+func TestPluginDoubt(t *testing.T) {
+	there := filepath.Join(t.TempDir(), "plugin.so")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		plugin string
+		gpus   []string
+		doubt  bool
+	}{{there, numbered(2), false}, {there + ".not", numbered(2), true}, {there + ".not", nil, false}} {
+		t.Setenv("SWEEP_PJRT_PLUGIN", c.plugin)
+		if says := pluginDoubt(t.Context(), c.gpus); (says != "") != c.doubt || c.doubt && !strings.Contains(says, c.plugin) {
+			t.Errorf("%d GPUs, plugin %s: %q; want a doubt: %t", len(c.gpus), c.plugin, says, c.doubt)
+		}
+	}
+}
+
 // A container that was given two of a machine's three GPUs has two.
 func TestGPUsOfAContainer(t *testing.T) {
 	root := t.TempDir()

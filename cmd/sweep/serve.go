@@ -112,6 +112,9 @@ func talkOfWork(talk talker, h *host, c *cli.Context, r role) {
 			of = ", for sweeps of queue " + named
 		}
 		talk.say("training up to %d trials at a time, %d threads each, on %s%s", atOnce, threads, devicesText(r.gpus), of)
+		if doubt := pluginDoubt(c.Context, r.gpus); doubt != "" {
+			talk.say("%s", doubt)
+		}
 	}
 	if h.uiURL != "" {
 		talk.say("temporal  %s", h.uiURL)

@@ -82,13 +82,18 @@ func NewKeyFile(path string) (err error) {
 
 // Open reads a key file: keys of 32 bytes in base64, one a line. The first
 // encrypts; the others decrypt what was encrypted before the key was changed.
-// A file that others may read is refused.
+// A file that others may read is refused. One that is somebody else's, as a
+// mounted secret is root's, may be open to a group: it could not be read otherwise.
 func Open(path string) (*Codec, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("payload key: %w", err)
 	}
-	if open := info.Mode().Perm() & 0o077; open != 0 {
+	open := info.Mode().Perm() & 0o077
+	if !own(info) {
+		open &^= 0o040
+	}
+	if open != 0 {
 		return nil, fmt.Errorf("payload key: %s is open to others (mode %#o); chmod 600 it", path, info.Mode().Perm())
 	}
 	text, err := os.ReadFile(path)

@@ -157,6 +157,22 @@ func TestBadKeyFiles(t *testing.T) {
 	}
 }
 
+// A secret that Kubernetes mounts is root's, and open to the pod's group.
+func TestKeyOfAMountedSecret(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can give a file away")
+	}
+	_, path := newCodec(t)
+	for mode, want := range map[os.FileMode]bool{0o440: true, 0o640: true, 0o460: false, 0o444: false} {
+		if err := errors.Join(os.Chown(path, 65534, 65534), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); (err == nil) != want {
+			t.Errorf("mode %#o: %v; want it taken: %t", mode, err, want)
+		}
+	}
+}
+
 // What a failure says and where it happened are sealed too.
 func TestFailuresAreSealed(t *testing.T) {
 	c, _ := newCodec(t)
