@@ -88,7 +88,7 @@ func TestLargeFiles(t *testing.T) {
 		bomb += fmt.Sprintf("%s: &%s [*%s, *%s, *%s, *%s, *%s, *%s, *%s, *%s, *%s]\n", d, d, c, c, c, c, c, c, c, c, c)
 	}
 	for _, c := range []struct{ name, text, want string }{
-		{"file", minimal + strings.Repeat("# a comment\n", 100_000), "1:1: the file has more than 1048576 bytes"},
+		{"file", minimal + strings.Repeat("# a comment\n", 100_000), "1:1: the file has more than 1048576 bytes, which no sweep needs"},
 		{"list", strings.Replace(minimal, "learning_rate: [1]", "learning_rate: ["+strings.Repeat("1, ", maxAxis)+"1]", 1),
 			"5:42: grid.learning_rate: the list has 10001 values; an axis has at most 10000"},
 		{"depth", "name: " + strings.Repeat("[", 100_000), "1:1: not YAML: exceeded max depth of 10000; look at the indentation, colons, brackets and quotes here"},

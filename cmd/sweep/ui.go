@@ -106,7 +106,7 @@ func pageOptions(p place, r *results.Reader) page.Options {
 			if err != nil || info.UIURL == "" {
 				return ""
 			}
-			return temporalURL(info, id, label, trial)
+			return temporalURL(info, trialShown(p, id, label, trial))
 		},
 		Served: func() bool {
 			_, err := devserver.Running(p.state)
@@ -115,13 +115,19 @@ func pageOptions(p place, r *results.Reader) page.Options {
 	}
 }
 
+// trialShown is what names the trial's workflow.
+func trialShown(p place, id sweep.SweepID, label string, trial sweep.TrialID) workflows.TrialInput {
+	keys, _ := servedKeys(p)
+	return workflows.TrialInput{Sweep: id, Candidate: sweep.Candidate{Trial: trial, Label: label}, Private: len(keys) > 0}
+}
+
 // temporalURL is the address of the trial's workflow in the server's own UI.
-func temporalURL(info devserver.Info, id sweep.SweepID, label string, trial sweep.TrialID) string {
+func temporalURL(info devserver.Info, trial workflows.TrialInput) string {
 	address, err := url.Parse(info.UIURL)
 	if err != nil {
 		return ""
 	}
-	workflow := workflows.TrialInput{Sweep: id, Candidate: sweep.Candidate{Trial: trial, Label: label}}.WorkflowID()
+	workflow := trial.WorkflowID()
 	address.Path = "/namespaces/" + info.Namespace + "/workflows/" + workflow
 	address.RawPath = "/namespaces/" + url.PathEscape(info.Namespace) + "/workflows/" + url.PathEscape(workflow)
 	return address.String()
