@@ -39,6 +39,7 @@ func (c certified) first(ask func(bracketer) (float64, float64, error)) (lower, 
 	for _, open := range []func(Question) (bracketer, error){
 		func(q Question) (bracketer, error) { return newSelection(q) },
 		func(q Question) (bracketer, error) { return newChoice(q) },
+		func(q Question) (bracketer, error) { return newSplit(q) },
 		func(q Question) (bracketer, error) { return newExact(q) },
 		func(q Question) (bracketer, error) { return newLower(q) },
 		func(q Question) (bracketer, error) { return newWitnessed(q) },
