@@ -38,7 +38,7 @@ type TrialRecord struct {
 	Asked         string  // what a strategy asked for, as it wants to be told again; "" where the file lists the trial
 	Proxy         bool    // it stands in for another trial, for the search alone
 
-	Select privacy.Event // what it does, where it stands for a private selection; nil if it is a trial
+	Select *privacy.Select // what it does, where it stands for a private selection; nil if it is a trial
 }
 
 // Added says what a file's trials were to the record. New, Known and Reused
@@ -276,7 +276,7 @@ func (a *adder) trial(ctx context.Context, t TrialRecord) error {
 		}
 		f.state = sweep.Pending
 		if t.Select != nil {
-			if err := enterSelection(ctx, a.tx, a.sweep, f.key, id, t.Select); err != nil {
+			if err := enterSelection(ctx, a.tx, a.sweep, f.key, id, *t.Select); err != nil {
 				return err
 			}
 		}

@@ -16,16 +16,17 @@ import (
 
 // An Affordance says how a sweep fits into the privacy budget of its data set.
 type Affordance struct {
-	Data       string  `json:"data"`
-	Budget     *Budget `json:"budget"`          // nil if there is none: then everything fits
-	Trials     int     `json:"trials"`          // still to be run
-	Selections int     `json:"selections"`      // private selections that are not charged yet, which fit as a whole or not at all
-	Before     Epsilon `json:"before_epsilon"`  // of what is spent and reserved, at the budget's delta
-	After      Epsilon `json:"after_epsilon"`   // with all of the sweep
-	Fits       bool    `json:"fits"`            //
-	Prefix     int     `json:"trials_that_fit"` // the first so many, in the order of the grid
-	Noise      float64 `json:"noise_factor"`    // all would fit with noise multipliers so many times as large; 0 if no factor up to 64 does
-	Steps      float64 `json:"steps_share"`     // all would fit with this share of their steps; 0 if not even one step each would
+	Data       string         `json:"data"`
+	Budget     *Budget        `json:"budget"`              // nil if there is none: then everything fits
+	Trials     int            `json:"trials"`              // still to be run
+	Selections int            `json:"selections"`          // private selections that are not charged yet, which fit as a whole or not at all
+	Before     Epsilon        `json:"before_epsilon"`      // of what is spent and reserved, at the budget's delta
+	After      Epsilon        `json:"after_epsilon"`       // with all of the sweep
+	Fits       bool           `json:"fits"`                //
+	Prefix     int            `json:"trials_that_fit"`     // the first so many, in the order of the grid
+	Noise      float64        `json:"noise_factor"`        // all would fit with noise multipliers so many times as large; 0 if no factor up to 64 does
+	Steps      float64        `json:"steps_share"`         // all would fit with this share of their steps; 0 if not even one step each would
+	Selection  *SelectionsFit `json:"selection,omitempty"` // what would fit of private selections that do not
 	Example    struct {
 		Noise, Epsilon, LessEpsilon float64 // of the first trial: its sigma, its epsilon, and its epsilon at Noise times sigma
 	} `json:"-"`
@@ -88,11 +89,21 @@ func afford(ctx context.Context, db *sql.DB, trials iter.Seq2[TrialRecord, error
 		return a, err
 	}
 	a.Budget = &b
-	p := purse{done, b}
-	a.Before = Epsilon(p.with(nil))
-	p.done.events = append(p.done.events, events...)
+	before := purse{done, b}
+	a.Before = Epsilon(before.with(nil))
+	p := before
+	p.done.events = slices.Clone(done.events)
+	for _, e := range events {
+		p.done.events = append(p.done.events, e)
+	}
 	a.After = Epsilon(p.with(sum(list)))
-	if a.Fits = a.After <= b.Epsilon; !a.Fits && len(events) == 0 {
+	if a.Fits = a.After <= b.Epsilon; a.Fits {
+		return a, nil
+	}
+	if len(events) > 0 {
+		f := suggestSelections(before, events)
+		a.Selection = &f
+	} else {
 		a.suggest(p, list)
 	}
 	return a, nil
@@ -100,7 +111,7 @@ func afford(ctx context.Context, db *sql.DB, trials iter.Seq2[TrialRecord, error
 
 // wants lists the steps that are to be made, and the private selections that are
 // to be charged.
-func wants(ctx context.Context, tx *sql.Tx, trials iter.Seq2[TrialRecord, error]) (list []wanted, events []privacy.Event, name string, err error) {
+func wants(ctx context.Context, tx *sql.Tx, trials iter.Seq2[TrialRecord, error]) (list []wanted, events []privacy.Select, name string, err error) {
 	find, err := tx.PrepareContext(ctx, `SELECT t.state, coalesce(l.spent + l.held, 0) FROM trials t LEFT JOIN ledger l ON l.trial = t.id WHERE t.id = ?`)
 	if err != nil {
 		return nil, nil, "", err
@@ -119,7 +130,7 @@ func wants(ctx context.Context, tx *sql.Tx, trials iter.Seq2[TrialRecord, error]
 				return nil, nil, "", err
 			}
 			if !charged {
-				events = append(events, t.Select)
+				events = append(events, *t.Select)
 			}
 			continue
 		}
@@ -176,7 +187,7 @@ func (a *Affordance) suggest(p purse, list []wanted) {
 }
 
 func (a *Affordance) noiseFactor(p purse, list []wanted) float64 {
-	louder := func(f float64) map[kindOfStep]int {
+	steps := func(f float64) map[kindOfStep]int {
 		all := map[kindOfStep]int{}
 		for k, n := range sum(list) {
 			k.noise *= f
@@ -184,19 +195,10 @@ func (a *Affordance) noiseFactor(p purse, list []wanted) float64 {
 		}
 		return all
 	}
-	const most = 64
-	if !p.fits(louder(most)) {
+	f := leastNoise(func(factor float64) bool { return p.fits(steps(factor)) })
+	if f == 0 {
 		return 0
 	}
-	lo, hi := 1.0, float64(most)
-	for hi/lo > 1.005 {
-		if mid := math.Sqrt(lo * hi); p.fits(louder(mid)) {
-			hi = mid
-		} else {
-			lo = mid
-		}
-	}
-	f := privacy.RoundUp(hi, 3)
 	first := list[0]
 	a.Example.Noise = first.kind.noise
 	a.Example.Epsilon = priceTogether(map[kindOfStep]int{first.kind: first.steps}, nil, p.budget.Delta)

@@ -175,7 +175,9 @@ func (a *Account) read(ctx context.Context, q queryer, delta float64) (err error
 	}
 	a.Steps, a.Held, a.Selections = done.steps(false), done.steps(true)-done.steps(false), len(done.events)
 	a.Spent = Epsilon(done.epsilon(a.Delta, false))
-	a.Reserved = Epsilon(done.epsilon(a.Delta, true))
+	if a.Reserved = a.Spent; a.Held > 0 {
+		a.Reserved = Epsilon(done.epsilon(a.Delta, true))
+	}
 	return nil
 }
 

@@ -86,7 +86,26 @@ func setBudget(c *cli.Context) error {
 	if b.Lifted {
 		fmt.Fprintf(c.App.ErrWriter, "%s: no budget any more; what is done to it is still counted\n", data)
 	}
+	if err := warnOverspent(c, p, data); err != nil {
+		return err
+	}
 	return printAccounts(c, p, data)
+}
+
+// warnOverspent says so where more is spent than the budget allows already.
+func warnOverspent(c *cli.Context, p place, data string) error {
+	r, err := p.reader(c.Context)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	all, err := r.Accounts(c.Context, data, c.Float64("delta"))
+	for _, a := range all {
+		if a.Budget != nil && a.Reserved > a.Budget.Epsilon {
+			fmt.Fprintf(c.App.ErrWriter, "note: epsilon %s is spent or reserved already: nothing starts under this budget\n", privacy.FormatEpsilon(float64(a.Reserved), 4))
+		}
+	}
+	return err
 }
 
 func showBudget(c *cli.Context) error {
@@ -175,31 +194,38 @@ var partlyFlag = &cli.BoolFlag{Name: "partly", Usage: "run as many trials as the
 // affordable refuses a sweep that the privacy budget of its data set has no room
 // for, and says what would fit.
 func affordable(ctx context.Context, c *cli.Context, p place, id sweep.SweepID, s *search.Sweep) error {
-	r, err := results.OpenReader(ctx, p.db)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	kept, foreseen, err := foreseenTrials(ctx, r, id, s)
-	if err != nil {
-		return err
-	}
-	a, err := r.Afford(ctx, trialRecords(id, s, kept), foreseen...)
+	a, foreseen, err := affordanceOf(ctx, p, id, s)
 	if err != nil || a.Fits {
 		return err
 	}
 	if c.Bool("partly") && a.Prefix > 0 {
 		order := "in the order of the grid; no more are run"
-		if len(foreseen) > 0 {
+		if foreseen {
 			order = fmt.Sprintf("as %s may ask for them; it ends when the budget does", s.Strategy)
 		}
 		fmt.Fprintf(c.App.ErrWriter, "the privacy budget of %s has room for %d of %d trials, %s\n", a.Data, a.Prefix, a.Trials, order)
 		return nil
 	}
 	return &exitError{exitBudget, hinted{refused(a), wouldFit(a, s)}}
+}
+
+// affordanceOf is how what is left of a sweep fits into the budget of its data set,
+// and whether its strategy may ask for trials that are counted in it.
+func affordanceOf(ctx context.Context, p place, id sweep.SweepID, s *search.Sweep) (a results.Affordance, foreseen bool, err error) {
+	r, err := results.OpenReader(ctx, p.db)
+	if errors.Is(err, fs.ErrNotExist) {
+		return results.Affordance{Fits: true}, false, nil
+	}
+	if err != nil {
+		return a, false, err
+	}
+	defer r.Close()
+	kept, more, err := foreseenTrials(ctx, r, id, s)
+	if err != nil {
+		return a, false, err
+	}
+	a, err = r.Afford(ctx, trialRecords(id, s, kept), more...)
+	return a, len(more) > 0, err
 }
 
 // foreseenTrials are, of a sweep whose strategy asks as trials end, those that
@@ -227,7 +253,7 @@ func foreseenTrials(ctx context.Context, r *results.Reader, id sweep.SweepID, s 
 func refused(a results.Affordance) error {
 	what := fmt.Sprintf("%d trials", a.Trials)
 	if a.Selections > 0 {
-		what = "its private selection"
+		what = "its private selection, whatever number of trials it draws,"
 	}
 	return fmt.Errorf("the privacy budget of %s, epsilon %s at delta %s, has no room for this sweep: epsilon %s is spent or reserved, and %s would make it %s",
 		a.Data, exact(float64(a.Budget.Epsilon)), exact(a.Budget.Delta), privacy.FormatEpsilon(float64(a.Before), 4), what, privacy.FormatEpsilon(float64(a.After), 4))
@@ -235,8 +261,8 @@ func refused(a results.Affordance) error {
 
 // wouldFit says what of the sweep, or which sweep in its place, the budget allows.
 func wouldFit(a results.Affordance, s *search.Sweep) string {
-	if a.Selections > 0 {
-		return fmt.Sprintf("a private selection is charged as a whole: less disclosure.mean, the law logarithmic or smaller epsilons cost less (`sweep plan` says how much); `sweep budget show %s` says what is spent", a.Data)
+	if a.Selection != nil {
+		return selectionWouldFit(a, s)
 	}
 	var ways []string
 	if a.Prefix > 0 {
@@ -256,4 +282,30 @@ func wouldFit(a results.Affordance, s *search.Sweep) string {
 		ways = append(ways, "not one trial fits")
 	}
 	return strings.Join(ways, "; ") + fmt.Sprintf("; `sweep budget show %s` says what is spent", a.Data)
+}
+
+// selectionWouldFit is wouldFit of a private selection, which is charged as a whole.
+func selectionWouldFit(a results.Affordance, s *search.Sweep) string {
+	f := a.Selection
+	var ways []string
+	if f.Prefix > 0 {
+		ways = append(ways, fmt.Sprintf("the first %d of its %d targets fit", f.Prefix, a.Selections))
+	}
+	if f.Mean > 0 {
+		ways = append(ways, fmt.Sprintf("disclosure.mean %s fits in place of %s", exact(f.Mean), exact(f.Example.Mean)))
+	}
+	if f.Logarithmic {
+		ways = append(ways, "the law logarithmic fits with the same mean")
+	}
+	if f.Noise > 0 {
+		how := fmt.Sprintf("%.3g times the noise fits", f.Noise)
+		if len(s.Privacy.Epsilon) > 0 {
+			how += fmt.Sprintf(" (epsilon %s in place of %s for one trial of the first target)", privacy.FormatEpsilon(f.Example.LessEpsilon, 3), privacy.FormatEpsilon(f.Example.Epsilon, 3))
+		}
+		ways = append(ways, how)
+	}
+	if len(ways) == 0 {
+		ways = append(ways, "not even one trial of each target fits")
+	}
+	return fmt.Sprintf("a private selection is charged as a whole: %s; `sweep budget show %s` says what is spent", strings.Join(ways, "; "), a.Data)
 }

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sweep/search"
+	"sweep/trainerplugin/xla/pjrt"
+	"sweep/trainerplugin/xla/pjrt/pjrttest"
 )
 
 func TestParseGPUs(t *testing.T) {
@@ -93,5 +97,36 @@ func TestGPUsOfAContainer(t *testing.T) {
 	add("dev/nvidia1", "dev/nvidia2", "dev/nvidiactl", "dev/nvidia-uvm")
 	if got := driverGPUs(root); !slices.Equal(got, []string{"0", "1"}) {
 		t.Errorf("two of them given to a container: %q; want 0 and 1, as CUDA counts what it sees", got)
+	}
+}
+
+// A rehearsal of trials that use a GPU runs on the one that this machine shows, and
+// says so; of trials that use none, on the CPU. The stand-in plugin computes
+// nothing, but is asked for each step.
+func TestRehearsalOnTheDevice(t *testing.T) {
+	p := pjrttest.Open(t)
+	t.Setenv(pjrt.PluginVariable, p.Path)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("CUDA_VISIBLE_DEVICES", "3,4")
+	for gpus, want := range map[string]string{"0": "rehearsal on the CPU: 3 steps", "1": "rehearsal on GPU 3: 3 steps"} {
+		s, err := search.Parse("r.yaml", []byte(`
+name: r
+data: {name: glyphs, train: 500, validation: 100}
+model: linear
+privacy: {noise_multiplier: [1], delta: 1e-5}
+grid: {batch_size: [100], learning_rate: [1], steps: [20]}
+run: {gpus_per_trial: `+gpus+`}
+`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _, err := billOf(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, err := b.rehearse(t.Context(), place{}, s)
+		if err != nil || known.gpu != (gpus == "1") || known.perView <= 0 || !strings.HasPrefix(known.how, want) {
+			t.Errorf("%s GPUs for a trial: %+v, %v; want %q", gpus, known, err, want)
+		}
 	}
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -16,8 +14,6 @@ import (
 	"sweep/privacy"
 	"sweep/results"
 	"sweep/search"
-	"sweep/trainerplugin"
-	"sweep/trainerplugin/builtin"
 )
 
 // A bill is what a sweep will take.
@@ -142,7 +138,7 @@ func (p *bill) print(c *cli.Context, s *search.Sweep) error {
 	if err != nil {
 		return err
 	}
-	if err := p.printBudget(c.Context, w, place, s); err != nil {
+	if err := p.printBudget(c, w, place, s); err != nil {
 		return err
 	}
 	return p.printTime(c, w, place, s)
@@ -165,8 +161,10 @@ func (p *bill) printDisclosures(w io.Writer, s *search.Sweep) {
 	}
 }
 
-// printBudget tells what remains of the data set's budget, if it has one.
-func (p *bill) printBudget(ctx context.Context, w io.Writer, at place, s *search.Sweep) error {
+// printBudget tells what the ledger of the data set holds and, if it has a budget,
+// whether the sweep would be let start.
+func (p *bill) printBudget(c *cli.Context, w io.Writer, at place, s *search.Sweep) error {
+	ctx := c.Context
 	r, err := results.OpenReader(ctx, at.db)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -182,100 +180,42 @@ func (p *bill) printBudget(ctx context.Context, w io.Writer, at place, s *search
 	if err != nil {
 		return err
 	}
+	bounded := false
 	for _, a := range accounts {
 		fmt.Fprintf(w, "ledger of %s: ε %s spent or reserved at δ = %s", strings.Join(a.Data, ", "), privacy.FormatEpsilon(float64(a.Reserved), 4), exact(a.Delta))
 		if a.Budget != nil && a.Budget.Set() {
 			fmt.Fprintf(w, " of a budget of %s", privacy.FormatEpsilon(float64(a.Budget.Epsilon), 4))
+			bounded = true
 		}
 		fmt.Fprintln(w)
 	}
-	return nil
-}
-
-// printTime tells how long the sweep takes, by what trials of the record took or
-// by a rehearsal.
-func (p *bill) printTime(c *cli.Context, w io.Writer, at place, s *search.Sweep) error {
-	pace, how, err := p.pace(c, at, s)
-	if err != nil {
-		return err
-	}
-	if how != "" {
-		fmt.Fprintln(w, how)
-	}
-	if pace == 0 {
-		_, err := fmt.Fprintf(w, "time: not known, since no trial of %s on %s is in the record; --rehearse runs a few steps\n", s.Model, s.Data.Name)
-		return err
-	}
-	work := time.Duration(pace * p.views * float64(time.Second))
-	parallel := s.Run.Parallel
-	if parallel == 0 {
-		parallel, _ = shares(role{})
-	}
-	_, err = fmt.Fprintf(w, "time: about %s of training, %s with %d at a time", rough(work), rough(work/time.Duration(parallel)), parallel)
-	if g := s.Run.GPUsPerTrial; g > 0 {
-		fmt.Fprintf(w, ", %.3g GPU-hours", work.Hours()*g)
-	}
-	fmt.Fprintln(w)
-	return err
-}
-
-// pace is seconds per view, and how that is known.
-func (p *bill) pace(c *cli.Context, at place, s *search.Sweep) (float64, string, error) {
-	if c.Bool("rehearse") {
-		return p.rehearse(c.Context, at, s)
-	}
-	r, err := results.OpenReader(c.Context, at.db)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, "", nil
-	}
-	if err != nil {
-		return 0, "", err
-	}
-	defer r.Close()
-	pace, err := r.Pace(c.Context, s.Model, s.Data.Name, p.largest.Trainer)
-	if err != nil || pace.Trials == 0 {
-		return 0, "", err
-	}
-	return pace.SecondsPerView, fmt.Sprintf("pace: %.0f views/s, mean of %d recorded trials", 1/pace.SecondsPerView, pace.Trials), nil
-}
-
-// rehearsed is how many steps a rehearsal makes.
-const rehearsed = 3
-
-// rehearse runs a few steps of the largest trial in this process, on images drawn
-// at random in place of the data's, and throws them away: nothing of the data
-// but their sizes has any part in it, so that there is nothing to be charged.
-func (p *bill) rehearse(ctx context.Context, at place, s *search.Sweep) (float64, string, error) {
-	if s.Trainer != nil {
-		return 0, "", usagef("--rehearse runs the built-in trainer, and %s names another", s.Name)
-	}
-	dir, err := os.MkdirTemp("", "sweep-rehearsal")
-	if err != nil {
-		return 0, "", err
-	}
-	defer os.RemoveAll(dir)
-	params := p.largest
-	params.Steps, params.Warmup = rehearsed, 0
-	t := builtin.Rehearsal()
-	_, threads := shares(role{atOnce: s.Run.Parallel})
-	job := trainerplugin.Job{Trial: params.ID(), Params: params, DataDir: at.data, Dir: dir, Threads: threads}
-	need, err := t.Check(ctx, job)
-	if err != nil {
-		return 0, "", err
-	}
-	seconds := 0.0
-	_, err = t.Train(ctx, job, func(e trainerplugin.Event) error {
-		if e, ok := e.(trainerplugin.Progress); ok {
-			seconds = e.SecondsElapsed
-		}
+	if !bounded {
 		return nil
-	})
-	if err != nil {
-		return 0, "", err
 	}
-	views := rehearsed * float64(params.Batch) * float64(max(1, params.AugMult))
-	return seconds / views, fmt.Sprintf("rehearsal: %d steps of the largest trial in %.2gs, %.0f views/s; %d MB of memory, %d parameters, microbatches of %d",
-		rehearsed, seconds, views/seconds, need.MemoryBytes>>20, need.Parameters, need.Microbatch), nil
+	return printRoom(c, w, at, s)
+}
+
+// printRoom tells whether the budget has room for the sweep as it would start now.
+func printRoom(c *cli.Context, w io.Writer, at place, s *search.Sweep) error {
+	id, err := sweepFor(c.Context, at, s)
+	if err != nil {
+		return err
+	}
+	if id, s, err = reusing(c, at, id, s); err != nil {
+		return err
+	}
+	a, _, err := affordanceOf(c.Context, at, id, s)
+	switch {
+	case err != nil:
+		return err
+	case !a.Fits:
+		_, err = fmt.Fprintf(w, "with this sweep: ε %s, for which the budget has no room: start would refuse it; %s\n", privacy.FormatEpsilon(float64(a.After), 4), wouldFit(a, s))
+	case a.Budget == nil:
+		_, err = fmt.Fprintln(w, "with this sweep: no more, since nothing of it is left to be run")
+	default:
+		_, err = fmt.Fprintf(w, "with this sweep: ε %s, for which the budget has room\n", privacy.FormatEpsilon(float64(a.After), 4))
+	}
+	return err
 }
 
 // rough is a time in its largest units.

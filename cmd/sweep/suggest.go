@@ -158,7 +158,7 @@ func selectionRecords(id sweep.SweepID, s *search.Sweep) func(yield func(results
 		}
 		for _, sel := range all {
 			r := recordOf(sel.Slot)
-			r.Select = sel.Event
+			r.Select = &sel.Event
 			if !yield(r, nil) {
 				return
 			}
