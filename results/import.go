@@ -31,7 +31,8 @@ type Imported struct {
 // this record's outcome stays, and the conflict is reported. A trial that is
 // running here is left out, and reported too. Sweeps and attempts that were under
 // way there are stopped and lost here: nobody works on them for this record.
-// Budgets stay this record's own.
+// Budgets stay this record's own. Private selections that both records drew are
+// both charged, and reported.
 func (s *Store) Import(ctx context.Context, path string) (Imported, error) {
 	i, err := s.importFrom(ctx, path)
 	if err != nil {
@@ -105,7 +106,7 @@ func (m *merger) run(ctx context.Context, conn *sql.Conn) error {
 	defer tx.Rollback()
 	work := context.WithoutCancel(ctx) // as in transact
 	for _, step := range []func(context.Context, *sql.Tx) error{
-		m.match, m.takeSweeps, m.takeTrials, m.takeAttempts, m.takeMeasurements, m.takeOutcomes, m.takeLedger, m.charge,
+		m.match, m.matchSelections, m.takeSweeps, m.takeTrials, m.takeSelections, m.takeAttempts, m.takeMeasurements, m.takeOutcomes, m.takeLedger, m.charge,
 	} {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -114,7 +115,7 @@ func (m *merger) run(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 	}
-	for _, table := range []string{"took_sweeps", "took_trials", "took_attempts"} {
+	for _, table := range []string{"took_sweeps", "took_trials", "took_attempts", "both_selections"} {
 		if _, err := tx.ExecContext(work, `DROP TABLE temp.`+table); err != nil {
 			return err
 		}
@@ -131,15 +132,16 @@ func (m *merger) match(ctx context.Context, tx *sql.Tx) error {
 		INSERT INTO took_sweeps SELECT o.key, s.key, 0 FROM other.sweeps o JOIN main.sweeps s ON s.id = o.id;
 		INSERT INTO took_sweeps SELECT o.key, (SELECT coalesce(max(key), 0) FROM main.sweeps) + row_number() OVER (ORDER BY o.key), 1
 			FROM other.sweeps o WHERE o.id NOT IN (SELECT id FROM main.sweeps);
-		INSERT INTO took_trials SELECT o.key, t.key, 0 FROM other.trials o JOIN main.trials t ON t.id = o.id WHERE t.state <> 'running';
+		INSERT INTO took_trials SELECT o.key, t.key, 0 FROM other.trials o JOIN main.trials t ON t.id = o.id
+			WHERE t.state <> 'running' AND o.key NOT IN (SELECT trial FROM other.selections);
 		INSERT INTO took_trials SELECT o.key, (SELECT coalesce(max(key), 0) FROM main.trials) + row_number() OVER (ORDER BY o.key), 1
-			FROM other.trials o WHERE o.id NOT IN (SELECT id FROM main.trials)`); err != nil {
+			FROM other.trials o WHERE o.id NOT IN (SELECT id FROM main.trials) AND o.key NOT IN (SELECT trial FROM other.selections)`); err != nil {
 		return err
 	}
 	return m.conflicts(ctx, tx, `
 		SELECT 'trial ' || t.id || ' is running here, and was left out: import again when it has ended'
 		FROM other.trials o JOIN main.trials t ON t.id = o.id
-		WHERE t.state = 'running' AND EXISTS (SELECT 1 FROM other.attempts a WHERE a.trial = o.key)
+		WHERE t.state = 'running' AND EXISTS (SELECT 1 FROM other.attempts a WHERE a.trial = o.key) AND o.key NOT IN (SELECT trial FROM other.selections)
 		UNION ALL
 		SELECT 'sweep ' || s.id || ': its newest file is another one there; this record''s stays'
 		FROM took_sweeps k JOIN main.sweeps s ON s.key = k.ours JOIN other.sweeps o ON o.key = k.theirs
@@ -206,12 +208,6 @@ func (m *merger) takeTrials(ctx context.Context, tx *sql.Tx) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := take(ctx, tx, "selections", map[string]string{
-		"trial": "k.ours", "sweep": "s.ours", "draw": "coalesce(o.draw, 'in the folder of the results file that it was imported from')",
-	}, "", `other.selections o JOIN took_trials k ON k.theirs = o.trial AND k.fresh = 1 JOIN took_sweeps s ON s.theirs = o.sweep
-		WHERE o.slot NOT IN (SELECT slot FROM main.selections)`); err != nil {
-		return err
-	}
 	_, err = take(ctx, tx, "sweep_trials", map[string]string{
 		"sweep": "s.ours", "trial": "t.key", "state": "t.state", "forgiven": "0", "revision": "min(o.revision, n.revision)",
 	}, "", `other.sweep_trials o JOIN took_sweeps s ON s.theirs = o.sweep JOIN main.sweeps n ON n.key = s.ours
@@ -221,12 +217,16 @@ func (m *merger) takeTrials(ctx context.Context, tx *sql.Tx) (err error) {
 }
 
 // takeAttempts numbers attempts that this record does not know after those that
-// it does. An attempt that both know is the same by its start and its worker.
+// it does. An attempt that both know is the same by its start and its worker;
+// those of a private selection all start when its sweep did, and come in their order.
 func (m *merger) takeAttempts(ctx context.Context, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, `
 		INSERT INTO took_attempts
 		SELECT o.trial, o.number, k.ours, a.number, 0
-		FROM other.attempts o JOIN took_trials k ON k.theirs = o.trial JOIN main.attempts a ON a.trial = k.ours AND a.started = o.started AND a.worker = o.worker;
+		FROM (SELECT trial, number, started, worker, row_number() OVER (PARTITION BY trial, started, worker ORDER BY number) AS nth FROM other.attempts) o
+		JOIN took_trials k ON k.theirs = o.trial
+		JOIN (SELECT trial, number, started, worker, row_number() OVER (PARTITION BY trial, started, worker ORDER BY number) AS nth FROM main.attempts) a
+			ON a.trial = k.ours AND a.started = o.started AND a.worker = o.worker AND a.nth = o.nth;
 		INSERT INTO took_attempts
 		SELECT o.trial, o.number, k.ours,
 			(SELECT coalesce(max(number), 0) FROM main.attempts WHERE trial = k.ours) + row_number() OVER (PARTITION BY o.trial ORDER BY o.number), 1
@@ -307,18 +307,16 @@ func (m *merger) takeLedger(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, `
+	const accounts = `JOIN (SELECT account, min(name) AS name FROM other.account_names GROUP BY account) q ON q.account = o.account
+		JOIN main.account_names n ON n.name = q.name`
+	if _, err = tx.ExecContext(ctx, `
 		INSERT INTO main.ledger (trial, account, sample_rate, noise_multiplier, spent, held, opened, changed)
 		SELECT o.trial, n.account, o.sample_rate, o.noise_multiplier, o.spent, 0, o.opened, o.changed
-		FROM other.ledger o JOIN (SELECT account, min(name) AS name FROM other.account_names GROUP BY account) q ON q.account = o.account
-		JOIN main.account_names n ON n.name = q.name
-		WHERE true ON CONFLICT (trial) DO UPDATE SET spent = max(spent, excluded.spent);
-		INSERT INTO main.ledger_events (account, sweep, created, event)
-		SELECT n.account, o.sweep, o.created, o.event
-		FROM other.ledger_events o JOIN (SELECT account, min(name) AS name FROM other.account_names GROUP BY account) q ON q.account = o.account
-		JOIN main.account_names n ON n.name = q.name
-		WHERE true ON CONFLICT DO NOTHING`)
-	return err
+		FROM other.ledger o `+accounts+`
+		WHERE true ON CONFLICT (trial) DO UPDATE SET spent = max(spent, excluded.spent)`); err != nil {
+		return err
+	}
+	return m.chargeDraws(ctx, tx, accounts)
 }
 
 // charge writes down what all trials that were taken have done now, and prices it.

@@ -254,7 +254,7 @@ func merge(ctx context.Context, tx *sql.Tx, from, into int64) error {
 	for _, move := range []string{
 		`UPDATE account_names SET account = ?2 WHERE account = ?1`,
 		`UPDATE ledger SET account = ?2 WHERE account = ?1`,
-		`INSERT INTO ledger_events (account, sweep, created, event) SELECT ?2, sweep, created, event FROM ledger_events WHERE account = ?1`,
+		`INSERT INTO ledger_events (account, sweep, created, event) SELECT ?2, sweep, created, event FROM ledger_events WHERE account = ?1 ON CONFLICT DO NOTHING`,
 	} {
 		if _, err := tx.ExecContext(ctx, move, from, into); err != nil {
 			return err
