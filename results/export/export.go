@@ -17,6 +17,7 @@ import (
 type Source interface {
 	Trials(context.Context, sweep.SweepID, results.Filter) ([]results.TrialRow, error)
 	Trial(context.Context, string) (results.Trial, error)
+	SearchCost(context.Context, sweep.SweepID) (results.SearchCost, error)
 	Query(context.Context, string, ...any) (results.Table, error)
 }
 
@@ -109,13 +110,15 @@ type param struct {
 	value any // string, int64 or float64
 }
 
-// params are what a trial was, and what it was for.
-func params(t results.TrialRow) []param {
+// params are what a trial was, what it was for, and what the search cost that it was
+// a part of.
+func params(t results.TrialRow, search results.SearchCost) []param {
 	p := t.Params
 	all := []param{
 		{"data", p.Data.Name}, {"model", p.Model}, {"batch_size", int64(p.Batch)}, {"clip_norm", p.Clip}, {"noise_multiplier", p.Noise},
 		{"learning_rate", p.LearnRate}, {"augmult", int64(p.AugMult)}, {"steps", int64(p.Steps)}, {"ema", p.EMA},
 		{"train_examples", int64(p.Data.Train)}, {"seed", int64(p.Seed)}, {"repeat", int64(t.Repeat)}, {"delta", t.Delta},
+		{"disclosure", search.Disclosure},
 	}
 	for _, extra := range []param{
 		{"augment", string(p.Augment)}, {"optimizer", string(p.Optimizer)}, {"schedule", string(p.Schedule)}, {"clipping", string(p.Clipping)}, {"layers", p.Layers},
@@ -126,6 +129,11 @@ func params(t results.TrialRow) []param {
 	}
 	for name, value := range p.Options {
 		all = append(all, param{"option." + name, value})
+	}
+	for _, extra := range []param{{"search_composed_epsilon", float64(search.Composed)}, {"search_selection_epsilon", float64(search.Selection)}} {
+		if extra.value != 0.0 {
+			all = append(all, extra)
+		}
 	}
 	if t.TargetEpsilon != 0 {
 		all = append(all, param{"target_epsilon", float64(t.TargetEpsilon)})

@@ -105,10 +105,28 @@ func TestCSV(t *testing.T) {
 		column, want string
 	}{
 		{1, "accuracy", "0.75"}, {1, "test_accuracy", "0.625"}, {2, "test_accuracy", ""}, {2, "epsilon", "inf"}, {3, "epsilon", ""}, {3, "state", "pending"}, {1, "label", `σ=1.5, "η"=0.25`}, {1, "batch_size", "100"},
+		{1, "disclosure", "research"}, {3, "search_composed_epsilon", "inf"}, {1, "search_selection_epsilon", ""},
 	} {
 		if got := lines[tt.row][at[tt.column]]; got != tt.want {
 			t.Errorf("row %d has %s %q, want %q", tt.row, tt.column, got, tt.want)
 		}
+	}
+}
+
+// An experiment of MLflow has what the search cost as its description.
+func TestMLflowTellsOfTheSearch(t *testing.T) {
+	s := record(t)
+	info, err := s.Sweep(t.Context(), string(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := MLflow(t.Context(), s, info, dir, dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, experimentID(id), "tags", "mlflow.note.content"))
+	if err != nil || !strings.Contains(string(text), "all trials of the search together, composed, cost epsilon ∞") {
+		t.Errorf("%q, %v", text, err)
 	}
 }
 

@@ -22,16 +22,24 @@ import (
 
 // MLflow writes the sweep as an experiment into dir, a folder that becomes an
 // MLflow tracking store (`mlflow ui --backend-store-uri dir`): a run for each trial
-// that was begun, with its hyper-parameters, curves, and what came of it. home is
+// that was begun, with its hyper-parameters, curves, and what came of it, and what the
+// search as a whole cost as the experiment's description. home is
 // where the folder will lie in the end, which the files say.
 func MLflow(ctx context.Context, from Source, info results.SweepInfo, dir, home string) error {
 	experiment := experimentID(info.ID)
 	root := filepath.Join(dir, experiment)
 	at := millis(info.Created)
+	search, err := from.SearchCost(ctx, info.ID)
+	if err != nil {
+		return err
+	}
 	if err := writeYAML(filepath.Join(root, "meta.yaml"), map[string]any{
 		"artifact_location": fileURL(home, experiment), "creation_time": at, "experiment_id": experiment,
 		"last_update_time": at, "lifecycle_stage": "active", "name": string(info.ID),
 	}); err != nil {
+		return err
+	}
+	if err := writeText(filepath.Join(root, "tags", "mlflow.note.content"), search.String()); err != nil {
 		return err
 	}
 	for t, err := range trials(ctx, from, info.ID) {
@@ -41,7 +49,7 @@ func MLflow(ctx context.Context, from Source, info results.SweepInfo, dir, home 
 		if t.Attempts == 0 {
 			continue
 		}
-		if err := mlflowRun(ctx, from, info, t, root, home); err != nil {
+		if err := mlflowRun(ctx, from, info, search, t, root, home); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
 	}
@@ -63,7 +71,7 @@ func runID(s sweep.SweepID, t sweep.TrialID) string {
 // MLflow's numbers for the state of a run.
 var mlflowStatus = map[sweep.State]int{sweep.Running: 1, sweep.Pending: 2, sweep.Completed: 3, sweep.Failed: 4, sweep.Stopped: 5}
 
-func mlflowRun(ctx context.Context, from Source, info results.SweepInfo, t results.TrialRow, root, home string) error {
+func mlflowRun(ctx context.Context, from Source, info results.SweepInfo, search results.SearchCost, t results.TrialRow, root, home string) error {
 	full, err := from.Trial(ctx, string(t.ID))
 	if err != nil {
 		return err
@@ -85,7 +93,7 @@ func mlflowRun(ctx context.Context, from Source, info results.SweepInfo, t resul
 	if err := os.MkdirAll(filepath.Join(dir, "artifacts"), 0o700); err != nil {
 		return err
 	}
-	for _, p := range params(t) {
+	for _, p := range params(t, search) {
 		if err := writeText(filepath.Join(dir, "params", p.name), p.String()); err != nil {
 			return err
 		}

@@ -23,7 +23,10 @@ type Row struct {
 	Epsilon         *results.Epsilon `json:"epsilon" parquet:"epsilon"` // spent by this trial alone: upper bound
 	Delta           float64          `json:"delta" parquet:"delta"`
 	Accountant      string           `json:"accountant" parquet:"accountant,dict"`
-	Accuracy        *float64         `json:"accuracy" parquet:"accuracy"` // of the averaged weights after the last step, 0 to 1
+	Disclosure      string           `json:"disclosure" parquet:"disclosure,dict"`                        // what the sweep stands by: research does not count the search
+	SearchComposed  *results.Epsilon `json:"search_composed_epsilon" parquet:"search_composed_epsilon"`   // all trials of the sweep together; missing of a private selection
+	SearchSelection *results.Epsilon `json:"search_selection_epsilon" parquet:"search_selection_epsilon"` // all private selections of the sweep together
+	Accuracy        *float64         `json:"accuracy" parquet:"accuracy"`                                 // of the averaged weights after the last step, 0 to 1
 	LastAccuracy    *float64         `json:"last_accuracy" parquet:"last_accuracy"`
 	Loss            *float64         `json:"loss" parquet:"loss"`
 	TestAccuracy    *float64         `json:"test_accuracy" parquet:"test_accuracy"` // of the same weights on the test split, where Accuracy is of the validation split; nothing was chosen by it
@@ -52,13 +55,14 @@ type Row struct {
 	Reason          string           `json:"failure_reason" parquet:"failure_reason"`
 }
 
-func rowOf(id sweep.SweepID, t results.TrialRow) (Row, error) {
+func rowOf(id sweep.SweepID, search results.SearchCost, t results.TrialRow) (Row, error) {
 	p := t.Params
 	text, err := json.Marshal(p)
 	r := Row{
 		Sweep: string(id), Trial: string(t.ID), Point: string(t.Point), Position: int64(t.Index), Repeat: int64(t.Repeat), Label: t.Label,
 		State: string(t.State), Attempts: int64(t.Attempts), TargetEpsilon: known(t.TargetEpsilon), Epsilon: known(t.Epsilon),
-		Delta: t.Delta, Accountant: string(t.Accountant), Data: p.Data.Name, TrainExamples: int64(p.Data.Train), Model: p.Model,
+		Delta: t.Delta, Accountant: string(t.Accountant), Disclosure: search.Disclosure, SearchComposed: known(search.Composed), SearchSelection: known(search.Selection),
+		Data: p.Data.Name, TrainExamples: int64(p.Data.Train), Model: p.Model,
 		BatchSize: int64(p.Batch), ClipNorm: p.Clip, NoiseMultiplier: p.Noise, LearningRate: p.LearnRate, AugMult: int64(p.AugMult),
 		Augment: string(p.Augment), Steps: int64(p.Steps), EMA: p.EMA, SamplingRate: p.SampleRate(), Noise: string(p.NoiseFrom),
 		Seed: int64(p.Seed), Params: text, Worker: t.Worker, Failure: string(t.Failure), Reason: t.Reason,

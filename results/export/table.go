@@ -19,10 +19,15 @@ import (
 // Rows yields the sweep's trials as rows of a table.
 func Rows(ctx context.Context, from Source, id sweep.SweepID) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
+		search, err := from.SearchCost(ctx, id)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
 		for t, err := range trials(ctx, from, id) {
 			var r Row
 			if err == nil {
-				r, err = rowOf(id, t)
+				r, err = rowOf(id, search, t)
 			}
 			if !yield(r, err) || err != nil {
 				return

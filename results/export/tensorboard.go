@@ -24,6 +24,10 @@ import (
 // its own under dir (`tensorboard --logdir dir`): curves as scalars, and the
 // hyper-parameters for the HParams page with the outcome as its metrics.
 func TensorBoard(ctx context.Context, from Source, id sweep.SweepID, dir string) error {
+	search, err := from.SearchCost(ctx, id)
+	if err != nil {
+		return err
+	}
 	for t, err := range trials(ctx, from, id) {
 		if err != nil {
 			return err
@@ -31,7 +35,7 @@ func TensorBoard(ctx context.Context, from Source, id sweep.SweepID, dir string)
 		if t.Attempts == 0 {
 			continue
 		}
-		if err := eventFile(ctx, from, t, filepath.Join(dir, folder(t))); err != nil {
+		if err := eventFile(ctx, from, search, t, filepath.Join(dir, folder(t))); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
 	}
@@ -49,7 +53,7 @@ func folder(t results.TrialRow) string {
 	return strings.TrimSpace(name) + " " + string(t.ID[:8])
 }
 
-func eventFile(ctx context.Context, from Source, t results.TrialRow, dir string) error {
+func eventFile(ctx context.Context, from Source, search results.SearchCost, t results.TrialRow, dir string) error {
 	full, err := from.Trial(ctx, string(t.ID))
 	if err != nil {
 		return err
@@ -66,7 +70,7 @@ func eventFile(ctx context.Context, from Source, t results.TrialRow, dir string)
 	defer f.Close()
 	buffered := bufio.NewWriter(f)
 	w := eventWriter{buffered, when}
-	if err := w.trial(ctx, from, t); err != nil {
+	if err := w.trial(ctx, from, search, t); err != nil {
 		return err
 	}
 	if err := buffered.Flush(); err != nil {
@@ -82,13 +86,13 @@ type eventWriter struct {
 	when clock
 }
 
-func (w eventWriter) trial(ctx context.Context, from Source, t results.TrialRow) error {
+func (w eventWriter) trial(ctx context.Context, from Source, search results.SearchCost, t results.TrialRow) error {
 	version := protowire.AppendTag(nil, 3, protowire.BytesType) // file_version
 	version = protowire.AppendString(version, "brain.Event:2")
 	if err := w.event(0, version); err != nil {
 		return err
 	}
-	start, err := sessionStart(t, w.when)
+	start, err := sessionStart(t, search, w.when)
 	if err != nil {
 		return err
 	}
@@ -189,9 +193,9 @@ func masked(b []byte) uint32 {
 
 // sessionStart is a SessionStartInfo: hparams, a map from names to
 // google.protobuf.Value, and when it began.
-func sessionStart(t results.TrialRow, when clock) ([]byte, error) {
+func sessionStart(t results.TrialRow, search results.SearchCost, when clock) ([]byte, error) {
 	var m []byte
-	for _, p := range params(t) {
+	for _, p := range params(t, search) {
 		value, err := structpb.NewValue(p.value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
