@@ -8,6 +8,13 @@ func (p *parser) axis(d def, path string, n *yaml.Node) (Axis, bool) {
 	switch {
 	case d.may() && hasKey(n, "expr"):
 		return p.derived(d, path, n)
+	case d.may() && d.formula(n):
+		p.nodes[join(path, "expr")] = n
+		text, ok := p.condition(join(path, "expr"), n)
+		if !ok {
+			return Axis{}, false
+		}
+		return p.follows(d, text.(string), n), true
 	case d.list && d.may() && hasKey(n, "when"):
 		return p.conditional(d, path, n)
 	case !d.list, d.single && n.Kind == yaml.ScalarNode:

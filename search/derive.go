@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/expr-lang/expr"
@@ -42,7 +43,22 @@ func (p *parser) derived(d def, path string, n *yaml.Node) (Axis, bool) {
 		p.complain(at(n), `%s.expr: the expression is empty; write one, such as "2 * batch_size / 1024"`, path)
 		return Axis{}, false
 	}
-	return Axis{Name: d.name, Expr: text, Values: []any{d.example()}, places: []place{at(p.nodes[join(path, "expr")])}}, true
+	return p.follows(d, text, p.nodes[join(path, "expr")]), true
+}
+
+// follows is the axis whose values the expression text, which stands at n, gives.
+func (p *parser) follows(d def, text string, n *yaml.Node) Axis {
+	return Axis{Name: d.name, Expr: text, Values: []any{d.example()}, places: []place{at(n)}}
+}
+
+// formulaText tells an expression from a numeral that is misspelt: it has a name
+// and an operator.
+var formulaText = regexp.MustCompile(`[A-Za-z_]{2}.*[-+*/%(]|[-+*/%(].*[A-Za-z_]{2}`)
+
+// formula reports whether n, where numbers belong, is an expression without its
+// mapping: learning_rate: "2 * batch_size / 1024".
+func (d def) formula(n *yaml.Node) bool {
+	return (d.kind == integer || d.kind == number) && n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && formulaText.MatchString(n.Value)
 }
 
 // example is a value of d's type, for the types of expressions.

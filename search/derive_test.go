@@ -43,6 +43,28 @@ func TestDerivedValues(t *testing.T) {
 	}
 }
 
+// An expression may stand alone where numbers belong, in grid and fixed, and is the
+// same sweep; what is no expression is still a number that is misspelt.
+func TestExpressionsStandAlone(t *testing.T) {
+	alone := strings.NewReplacer(`{expr: "2 * batch_size / 1024"}`, `"2 * batch_size / 1024"`, `{expr: "steps / 10"}`, `steps / 10`).Replace(derived)
+	if a, b := parse(t, alone).ID(), parse(t, derived).ID(); a != b || alone == derived {
+		t.Errorf("sweep %s, and with mappings %s", a, b)
+	}
+	for _, c := range []struct{ expr, want string }{
+		{`"2 * batchsize / 1024"`, "unknown name batchsize"},
+		{`"2 * (batch_size / 1024"`, "d.yaml:9:40: grid.learning_rate.expr: the expression ends too soon"},
+		{`"batch_size * 'x'"`, "d.yaml:9:"},
+		{`"learning_rate * 2"`, "unknown name learning_rate"},
+		{`"1e-3"`, "write"},
+		{`ten`, "write"},
+	} {
+		_, err := Parse("d.yaml", []byte(strings.Replace(derived, `{expr: "2 * batch_size / 1024"}`, c.expr, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one that says %q", c.expr, err, c.want)
+		}
+	}
+}
+
 // Steps that epsilon and noise allow: one more would cost too much. The cost is
 // asked of the accountant itself, the other way round.
 func TestSolvedSteps(t *testing.T) {

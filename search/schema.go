@@ -50,7 +50,7 @@ func (d def) schema() schema {
 	if d.list {
 		s = d.axisSchema(s)
 	} else if d.may() {
-		s = schema{"anyOf": []schema{s, exprSchema()}}
+		s = schema{"anyOf": append([]schema{s}, d.exprSchemas()...)}
 	}
 	s["description"] = d.doc
 	if def, ok := d.fallbackJSON(); ok {
@@ -139,15 +139,20 @@ func (d def) axisSchema(one schema) schema {
 		"type": "object", "required": []string{"when", "values"}, "additionalProperties": false,
 		"properties": schema{"when": schema{"type": "string"}, "values": schema{"anyOf": forms}, "else": one},
 	}
-	return schema{"anyOf": append(forms[:len(forms):len(forms)], exprSchema(), when)}
+	return schema{"anyOf": append(append(forms[:len(forms):len(forms)], d.exprSchemas()...), when)}
 }
 
-// exprSchema is the schema of a value that follows from others.
-func exprSchema() schema {
-	return schema{
+// exprSchemas are the schemas of a value that follows from others. Where that is a
+// number the expression may stand alone.
+func (d def) exprSchemas() []schema {
+	forms := []schema{{
 		"type": "object", "required": []string{"expr"}, "additionalProperties": false,
 		"properties": schema{"expr": schema{"type": "string", "maxLength": maxWhere}},
+	}}
+	if d.kind == integer || d.kind == number {
+		forms = append(forms, schema{"type": "string", "pattern": formulaText.String(), "maxLength": maxWhere})
 	}
+	return forms
 }
 
 // bound adds r to the schema of a number.
