@@ -14,6 +14,10 @@ import (
 // or a data set that is not there should not cost hundreds of trials.
 const sameFailures = 3
 
+// allDiverge is the same for trials that diverge. That says more of their
+// hyper-parameters than of the set-up, and a search may well begin with a few.
+const allDiverge = 10
+
 // A Streak is trials that failed one after another in one way.
 type Streak struct {
 	Failure sweep.Failure
@@ -26,24 +30,29 @@ type Streak struct {
 // and the names of trials.
 var particulars = regexp.MustCompile(`[0-9a-f]{8,}|0x[0-9a-f]+|[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?`)
 
-// follow takes an ended trial into account. A trial that diverged says something
-// of its hyper-parameters, and nothing of the set-up.
+// follow takes an ended trial into account.
 func (s *Streak) follow(e endedTrial) {
 	switch e.failure {
 	case "":
 		s.Over = s.Over || e.completed
 		return
-	case sweep.Diverged, sweep.NoWinner, sweep.Cancelled, budgetType, sweep.Failure(sweep.Failed):
+	case sweep.NoWinner, sweep.Cancelled, budgetType, sweep.Failure(sweep.Failed):
 		return
 	}
-	if e.failure != s.Failure || particulars.ReplaceAllString(e.reason, "#") != particulars.ReplaceAllString(s.Reason, "#") {
+	if e.failure != s.Failure || e.failure != sweep.Diverged && particulars.ReplaceAllString(e.reason, "#") != particulars.ReplaceAllString(s.Reason, "#") {
 		s.Trials = 0
 	}
 	s.Failure, s.Reason = e.failure, e.reason
 	s.Trials++
 }
 
-func (s Streak) tripped() bool { return !s.Over && s.Trials >= sameFailures }
+func (s Streak) tripped() bool {
+	least := sameFailures
+	if s.Failure == sweep.Diverged {
+		least = allDiverge
+	}
+	return !s.Over && s.Trials >= least
+}
 
 // protect pauses the sweep if its first trials all fail in one way and others are
 // left to fail like them.

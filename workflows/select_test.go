@@ -21,9 +21,13 @@ import (
 type fickle struct {
 	trainertest.Fake
 	came func(p sweep.Params) error
+	on   func(devices []string) (done func())
 }
 
 func (f fickle) Train(ctx context.Context, j trainerplugin.Job, report func(trainerplugin.Event) error) (sweep.Outcome, error) {
+	if f.on != nil {
+		defer f.on(j.Devices)()
+	}
 	if err := f.came(j.Params); err != nil {
 		return sweep.Outcome{}, err
 	}
@@ -51,6 +55,8 @@ type selecting struct {
 	draws int
 	mu    sync.Mutex
 	ran   map[uint64]int // by seed, how often a trainer was asked
+	gpus  []string
+	on    func(devices []string) (done func()) // if set, while a trial trains
 }
 
 func newSelecting(t *testing.T) *selecting {
@@ -72,9 +78,9 @@ func selectedParams(seed uint64) sweep.Params {
 func (s *selecting) attempt(came func(sweep.Params) error) (TrainDone, error) {
 	s.t.Helper()
 	a := &TrainActivities{
-		Devices: NewDevices(nil, 2, 1), Worker: "w",
+		Devices: NewDevices(s.gpus, 2, 1), Worker: "w",
 		Launch: func(context.Context, Trainer, trainerplugin.Job, io.Writer) (Launched, error) {
-			return fickle{came: func(p sweep.Params) error {
+			return fickle{on: s.on, came: func(p sweep.Params) error {
 				s.mu.Lock()
 				s.ran[p.Seed]++
 				s.mu.Unlock()
@@ -129,6 +135,38 @@ func TestSelectBest(t *testing.T) {
 	again, err := s.attempt(func(sweep.Params) error { t.Error("a trial ran after the decision"); return nil })
 	if err != nil || again != done || s.draws != 1 {
 		t.Errorf("again: %+v, %v after %d draws; want %+v", again, err, s.draws, done)
+	}
+}
+
+// Drawn trials get GPUs of their own, however many are to run side by side, and give
+// them back.
+func TestSelectBestOnGPUs(t *testing.T) {
+	s := newSelecting(t)
+	s.gpus, s.in.Settings.GPUs, s.in.Settings.AtOnce = []string{"3", "7"}, 1, 5
+	var mu sync.Mutex
+	busy, used := map[string]bool{}, map[string]int{}
+	s.on = func(devices []string) func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(devices) != 1 || busy[devices[0]] {
+			t.Errorf("a trial has the GPUs %v while %v are busy; want one of its own", devices, busy)
+			return func() {}
+		}
+		busy[devices[0]] = true
+		used[devices[0]]++
+		return func() {
+			mu.Lock()
+			defer mu.Unlock()
+			delete(busy, devices[0])
+		}
+	}
+	for range 2 { // the second finds it decided
+		if _, err := s.attempt(fine); err != nil || s.win() == nil {
+			t.Fatal(err)
+		}
+	}
+	if used["3"]+used["7"] != 5 || len(used) > 2 {
+		t.Errorf("trials on GPUs: %v; want five on 3 and 7", used)
 	}
 }
 

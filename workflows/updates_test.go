@@ -119,8 +119,26 @@ func TestSameFailuresPauseTheSweep(t *testing.T) {
 	}
 }
 
-// Trials that fail each in a way of its own, that diverge, or that fail after one
-// was completed, are no reason to pause; nor is a sweep of which nothing is left.
+// Ten trials that diverge pause the sweep, too.
+func TestDivergingTrialsPauseTheSweep(t *testing.T) {
+	l := newLedger(40)
+	env := suite(t, l, func(_ context.Context, j trainerplugin.Job) error {
+		return fmt.Errorf("%w: step %s: loss is NaN", trainerplugin.ErrDiverged, j.Trial)
+	})
+	env.RegisterDelayedCallback(func() {
+		if n := states(l); n[sweep.Failed] != 10 {
+			t.Errorf("paused after %v, want ten failed", n)
+		}
+		env.CancelWorkflow()
+	}, time.Hour)
+	env.ExecuteWorkflow(SweepWorkflow, l.input(1))
+	if len(l.causes) == 0 || !strings.HasPrefix(l.causes[0], "failures: the first 10 trials failed in the same way (diverged)") {
+		t.Errorf("causes %q, want the failures", l.causes)
+	}
+}
+
+// Trials that fail each in a way of its own, nine that diverge, or some that fail
+// after one was completed, are no reason to pause; nor is a sweep of which nothing is left.
 func TestOtherFailuresDoNot(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -130,7 +148,12 @@ func TestOtherFailuresDoNot(t *testing.T) {
 		{"each its own", 12, func(j trainerplugin.Job) error {
 			return fmt.Errorf("%w: %s", trainerplugin.ErrRefused, strings.Repeat("x", 1+int(j.Trial[3]-'0')))
 		}},
-		{"diverged", 12, func(trainerplugin.Job) error { return trainerplugin.ErrDiverged }},
+		{"nine diverged", 12, func(j trainerplugin.Job) error {
+			if j.Trial < "t009" {
+				return trainerplugin.ErrDiverged
+			}
+			return nil
+		}},
 		{"after a success", 12, func(j trainerplugin.Job) error {
 			if j.Trial == "t001" {
 				return nil
