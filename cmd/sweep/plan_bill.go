@@ -198,10 +198,14 @@ func (p *bill) printBudget(c *cli.Context, w io.Writer, at place, s *search.Swee
 // printRoom tells whether the budget has room for the sweep as it would start now.
 func printRoom(c *cli.Context, w io.Writer, at place, s *search.Sweep) error {
 	id, err := sweepFor(c.Context, at, s)
-	if err != nil {
+	if _, refused := errors.AsType[*exitError](err); refused {
+		_, err = fmt.Fprintf(w, "start would refuse it: %v\n", err)
 		return err
 	}
-	if id, s, err = reusing(c, at, id, s); err != nil {
+	if err == nil {
+		id, s, err = reusing(c, at, id, s)
+	}
+	if err != nil {
 		return err
 	}
 	a, _, err := affordanceOf(c.Context, at, id, s)

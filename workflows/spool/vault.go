@@ -225,17 +225,26 @@ func (f Folder) Decide(ref sweep.AttemptRef, win *sweep.Win) error {
 // takeWeights takes the kept weights of a drawn trial, if there are any, for
 // those of its selection.
 func (f Folder) takeWeights(ref sweep.AttemptRef, winner sweep.TrialID) error {
-	from := filepath.Join(f.selection(ref.Trial), string(winner))
-	files, err := os.ReadDir(from)
+	kept, err := keptWeights(filepath.Join(f.selection(ref.Trial), string(winner)))
+	if err != nil || kept == "" {
+		return err // an attempt that died over it may have taken them
+	}
+	return os.Rename(kept, f.weights(ref))
+}
+
+// keptWeights is the file of weights in dir, whichever attempt left it; "" if
+// there is none.
+func keptWeights(dir string) (path string, err error) {
+	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return "", err
 	}
 	for _, file := range files {
 		if kept, err := filepath.Match("weights-*", file.Name()); err != nil || kept {
-			return errors.Join(err, os.Rename(filepath.Join(from, file.Name()), f.weights(ref)))
+			return filepath.Join(dir, file.Name()), err
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // Win is the best trial of a selection that is decided, nil if none came to a result.
@@ -268,11 +277,15 @@ func (f Folder) Destroy(slot sweep.TrialID) error {
 // Released clears away what the record has taken over of a decided selection, and
 // gives weights that were to be kept their place in the winner's own folder.
 func (f Folder) Released(ref sweep.AttemptRef, winner sweep.TrialID) error {
-	if _, err := os.Stat(f.weights(ref)); err == nil {
+	kept, err := keptWeights(f.Trial(ref.Trial)) // another attempt may have decided than the one that is recorded
+	if err != nil {
+		return err
+	}
+	if kept != "" {
 		if err := os.Mkdir(f.Trial(winner), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := os.Rename(f.weights(ref), filepath.Join(f.Trial(winner), trainerplugin.WeightsFile)); err != nil {
+		if err := os.Rename(kept, filepath.Join(f.Trial(winner), trainerplugin.WeightsFile)); err != nil {
 			return err
 		}
 	}

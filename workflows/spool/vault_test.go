@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sweep"
+	"sweep/trainerplugin"
 )
 
 // What a vault keeps can be read with its key alone, is made once, and says by no
@@ -88,6 +89,53 @@ func TestVault(t *testing.T) {
 	}
 	if err := dir.Released(ref, "winner"); err != nil {
 		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir.Trial("slot"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind %v, %v", left, err)
+	}
+}
+
+// The winner's weights are kept, and no loser's, though the attempt that decided died
+// before it was recorded, once over moving them and once after.
+func TestVaultKeepsTheWinnersWeights(t *testing.T) {
+	dir := Folder(t.TempDir())
+	slot := sweep.AttemptRef{Trial: "slot", Number: 1}
+	if err := os.Mkdir(dir.Trial("slot"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var trials []Drawn
+	for seed := range uint64(2) {
+		trials = append(trials, Drawn{Params: sweep.Params{Seed: seed}})
+	}
+	v, err := dir.CreateVault("slot", func() ([]Drawn, error) { return trials, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range trials {
+		id := d.Params.ID()
+		if err := v.Close(id, End{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(v.Folder().weights(sweep.AttemptRef{Trial: id, Number: 3}), []byte{byte(i)}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	winner := trials[1].Params
+	if err := dir.takeWeights(slot, winner.ID()); err != nil { // and no more of Decide
+		t.Fatal(err)
+	}
+	slot.Number++
+	if err := dir.Decide(slot, &sweep.Win{Params: winner}); err != nil {
+		t.Fatal(err)
+	}
+	slot.Number++
+	if err := dir.Released(slot, winner.ID()); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(filepath.Join(dir.Trial(winner.ID()), trainerplugin.WeightsFile))
+	if err != nil || !bytes.Equal(kept, []byte{1}) {
+		t.Errorf("kept %v, %v; want the winner's", kept, err)
 	}
 	left, err := os.ReadDir(dir.Trial("slot"))
 	if err != nil || len(left) != 0 {
