@@ -35,7 +35,7 @@ func (p *bill) printTime(c *cli.Context, w io.Writer, at place, s *search.Sweep)
 		fmt.Fprintln(w, known.how)
 	}
 	if known.perView == 0 {
-		_, err := fmt.Fprintf(w, "time: not known, since no trial of %s on %s is in the record; --rehearse runs a few steps\n", s.Model, s.Data.Name)
+		_, err := fmt.Fprintf(w, "time and memory: not known, since no trial of %s on %s is in the record; --rehearse runs a few steps\n", s.Model, s.Data.Name)
 		return err
 	}
 	work := time.Duration(known.perView * p.views * float64(time.Second))
@@ -51,6 +51,9 @@ func (p *bill) printTime(c *cli.Context, w io.Writer, at place, s *search.Sweep)
 		}
 	}
 	fmt.Fprintln(w)
+	if !c.Bool("rehearse") {
+		_, err = fmt.Fprintln(w, "memory: not measured; --rehearse does")
+	}
 	return err
 }
 
