@@ -90,7 +90,11 @@ func (c *clipping) chunk(ctx context.Context, m *worker, chunk int) (nonFinite i
 				return 0, err
 			}
 		}
-		nonFinite += c.add(m, first, n)
+		bad, err := c.add(m, first, n)
+		if err != nil {
+			return 0, err
+		}
+		nonFinite += bad
 	}
 	return nonFinite, nil
 }
@@ -123,8 +127,13 @@ func (c *clipping) views(m *machine, first, n, view int) error {
 // add clips the gradients of n examples, of which first is the first's number,
 // and adds them to the worker's sum. It counts those that are not finite, which
 // it leaves out.
-func (c *clipping) add(w *worker, first, n int) (nonFinite int) {
+func (c *clipping) add(w *worker, first, n int) (nonFinite int, err error) {
 	for e := range n {
+		if w.oneByOne {
+			if err := w.gradient(e); err != nil {
+				return 0, fmt.Errorf("differentiate %s: %w", c.engine.arch.name, err)
+			}
+		}
 		norm, ok := c.measure(w, e)
 		if !ok {
 			nonFinite++
@@ -139,14 +148,25 @@ func (c *clipping) add(w *worker, first, n int) (nonFinite int) {
 		for b, f := range w.factors {
 			w.scales[b][e] = float32(f)
 		}
+		if w.oneByOne {
+			c.addTo(w, e, e+1, func(i int) bool { return w.grads[i].Outer() == nil })
+		}
 	}
+	c.addTo(w, 0, n, func(i int) bool { return !w.oneByOne || w.grads[i].Outer() != nil })
+	w.empty = false
+	return nonFinite, nil
+}
+
+// addTo adds to the worker's sum the gradients of examples first to end with
+// respect to the parameters that are asked for.
+func (c *clipping) addTo(w *worker, first, end int, asked func(param int) bool) {
 	at := 0
 	for i, p := range c.engine.params {
-		w.addTo(w.sum[at:][:p.Packed()], i, w.scales[c.block[i]][:n], w.empty)
+		if asked(i) {
+			w.addTo(w.sum[at:][:p.Packed()], i, w.scales[c.block[i]][:end], first, w.empty && first == 0)
+		}
 		at += p.Packed()
 	}
-	w.empty = false
-	return nonFinite
 }
 
 // measure finds the norms of the blocks of example e's gradient, and of the

@@ -69,11 +69,14 @@ func primed(t testing.TB, name string, in Input) (*machine, []call) {
 	if err := e.pack(e.Init(1)); err != nil {
 		t.Fatal(err)
 	}
-	ms, err := e.workers(e.shapeFor(1), 1)
+	m, err := newMachine(e.arch, e.in, e.shapeFor(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := ms[0]
+	m.oneByOne = false // as Gorgonia's machine does it
+	if err := m.use(e.values); err != nil {
+		t.Fatal(err)
+	}
 	for i := range m.Group.Examples {
 		if err := m.put(i, func(img []float32) int { noise(i, 0, img); return i % in.Classes }, in.Classes); err != nil {
 			t.Fatal(err)

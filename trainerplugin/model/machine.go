@@ -21,10 +21,15 @@ type machine struct {
 
 	outputs           G.Nodes // the loss, then the gradients
 	forward, backward *op.Program
+	gradients         *op.Program // what backward leaves to gradient, if anything
 
 	grad   []float32 // the gradients that are multiplied out, for each example in turn
 	at     []int     // where each parameter's begins among an example's
 	stride int       // floats of one example's
+
+	// Whether gradients are multiplied out for one example at a time, which
+	// clips and adds them before the next: small ones then stay in a core's cache.
+	oneByOne bool
 
 	forwardFloats, backwardFloats         int64 // what either program keeps in memory
 	scratch                               int64 // and what it uses as it runs
@@ -39,6 +44,11 @@ type shape struct {
 	outer           bool // examples have no other views; see [op.Group]
 }
 
+// oneByOneFloats is how long a gradient may be to be worked on alone: it and the
+// sum that it is added to share a core's second cache. Of longer ones, several
+// are added at once, so that the sum is read less often.
+const oneByOneFloats = 1 << 15
+
 // newMachine builds the graph of a and compiles it.
 func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 	err = building(a, in, func() error {
@@ -50,6 +60,7 @@ func newMachine(a architecture, in Input, s shape) (m *machine, err error) {
 		m.images, m.labels, m.weights = op.ValueOf(g.Images), op.ValueOf(g.Labels), op.ValueOf(g.Weights)
 		m.logits, m.loss = op.ValueOf(g.Logits), op.ValueOf(g.Loss)
 		m.place(g.Grads)
+		m.oneByOne = s.outer && s.examples > 1 && m.stride <= oneByOneFloats
 		m.outputs = append(G.Nodes{g.Loss}, g.Grads...)
 		m.measure()
 		return nil
@@ -94,7 +105,9 @@ func (m *machine) use(packed []*op.Value) (err error) {
 	// The last layers' gradients first: what they need comes first.
 	backward := slices.Clone(m.outputs)
 	slices.Reverse(backward[1:])
-	m.backward, err = op.NewProgram(backward)
+	if m.backward, err = op.NewProgram(backward); err == nil && m.oneByOne {
+		m.gradients = m.backward.Cut(backward[1:])
+	}
 	return err
 }
 
@@ -102,7 +115,11 @@ func (m *machine) use(packed []*op.Value) (err error) {
 // If more is true the gradients are added to those of the last run.
 func (m *machine) differentiate(examples int, more bool) error {
 	if m.grad == nil {
-		m.grad = kernel.Alloc(m.Group.Examples * m.stride)
+		n := m.Group.Examples
+		if m.oneByOne {
+			n = 1
+		}
+		m.grad = kernel.Alloc(n * m.stride)
 		for i, g := range m.grads {
 			if g.Outer() == nil {
 				g.Place(m.grad[m.at[i]:], m.stride)
@@ -111,6 +128,13 @@ func (m *machine) differentiate(examples int, more bool) error {
 	}
 	m.Group.Active, m.Group.Add = examples, more
 	return m.backward.Run()
+}
+
+// gradient multiplies out the gradients of example e of the last run, if they are
+// taken one by one. They replace those of the example before.
+func (m *machine) gradient(e int) error {
+	m.Group.Active = 1
+	return m.gradients.RunExample(e)
 }
 
 // classify runs m forward on the images that were put in, one per example.
@@ -134,8 +158,12 @@ func (m *machine) put(i int, at func([]float32) int, classes int) error {
 }
 
 // example is the packed gradient of example e of the last run with respect to
-// parameter i, unless it is an [op.Outer].
+// parameter i, unless it is an [op.Outer]. One by one, it is that of the example
+// that was multiplied out.
 func (m *machine) example(e, i int) []float32 {
+	if m.oneByOne {
+		e = 0
+	}
 	return m.grad[e*m.stride+m.at[i]:][:m.trained[i].Packed()]
 }
 
@@ -148,10 +176,10 @@ func (m *machine) normSq(e, i int, p *op.Param, v *op.Value) float64 {
 	return p.NormSq(v, m.example(e, i))
 }
 
-// addTo adds to sum the gradients of the first examples with respect to
-// parameter i, each times its scale, or sets sum to them if it is empty. Those
-// of scale 0 are left out.
-func (m *machine) addTo(sum []float32, i int, scales []float32, empty bool) {
+// addTo adds to sum the gradients of examples with respect to parameter i, from
+// the given one on, each times its scale, or sets sum to them if it is empty.
+// Those of scale 0 are left out.
+func (m *machine) addTo(sum []float32, i int, scales []float32, example int, empty bool) {
 	if o := m.grads[i].Outer(); o != nil {
 		if empty {
 			clear(sum)
@@ -160,7 +188,7 @@ func (m *machine) addTo(sum []float32, i int, scales []float32, empty bool) {
 		return
 	}
 	for first := 0; first < len(sum); first += addBlock {
-		m.addBlockTo(sum, first, i, scales, empty)
+		m.addBlockTo(sum, first, i, scales, example, empty)
 	}
 }
 
@@ -168,9 +196,10 @@ func (m *machine) addTo(sum []float32, i int, scales []float32, empty bool) {
 // next: they stay in a core's first cache.
 const addBlock = 1 << 12
 
-func (m *machine) addBlockTo(sum []float32, first, i int, scales []float32, empty bool) {
+func (m *machine) addBlockTo(sum []float32, first, i int, scales []float32, example int, empty bool) {
 	end := min(first+addBlock, len(sum))
-	for e, s := range scales {
+	for e := example; e < len(scales); e++ {
+		s := scales[e]
 		switch {
 		case s == 0:
 			continue
