@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -326,4 +327,20 @@ func FuzzTrainersWords(f *testing.F) {
 			t.Errorf("text %q came back as note %q and reason %q; worker %q as %q", text, n.Text, a.Reason, name, a.Worker)
 		}
 	})
+}
+
+func TestOpenWorkers(t *testing.T) {
+	s, id, trials := small(t)
+	silent, ended, open := begin1(t, s, id, trials[0].Params.ID()), begin1(t, s, id, trials[1].Params.ID()), begin1(t, s, id, trials[2].Params.ID())
+	for ref, worker := range map[sweep.AttemptRef]string{ended: "train@a:b:1:2", open: "train@a:b:3:4"} {
+		if err := s.Collect(t.Context(), ref, sweep.Reading{Offset: 1, Worker: worker}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.EndAttempt(t.Context(), ended, sweep.Ending{Failure: sweep.Crashed, Next: sweep.Pending}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.OpenWorkers(t.Context()); err != nil || !slices.Equal(got, []string{"train@a:b:3:4"}) {
+		t.Errorf("workers %v, error %v; want that of the attempt which is open, and nobody of %v", got, err, silent)
+	}
 }

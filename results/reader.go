@@ -110,6 +110,18 @@ func (r *Reader) RunningAttempts(ctx context.Context, id sweep.SweepID) ([]sweep
 	return refs, nil
 }
 
+// OpenWorkers are the workers, by identity, that have reported of attempts which
+// have not ended.
+func (r *Reader) OpenWorkers(ctx context.Context) ([]string, error) {
+	workers, err := gather(ctx, r.db, func(rows *sql.Rows) (worker string, err error) {
+		return worker, rows.Scan(&worker)
+	}, `SELECT DISTINCT worker FROM attempts WHERE ended IS NULL AND worker <> ''`)
+	if err != nil {
+		return nil, fmt.Errorf("workers of open attempts: %w", explain(err))
+	}
+	return workers, nil
+}
+
 // OpenAttempts are the attempts at the trial that have not ended, whichever sweep
 // began them, and those given up for lost that may still be alive.
 func (r *Reader) OpenAttempts(ctx context.Context, trial sweep.TrialID) ([]sweep.AttemptRef, error) {

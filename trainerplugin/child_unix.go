@@ -15,6 +15,12 @@ func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: tru
 func resume(p *os.Process)    { _ = syscall.Kill(p.Pid, syscall.SIGCONT) }
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
+// lockFile locks an open file or folder until it is closed, at the latest by the
+// end of this process; it fails if another has it locked.
+func lockFile(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
 // killed tells a process that a signal ended from one that ended by itself.
 func killed(s *os.ProcessState) bool {
 	ws, ok := s.Sys().(syscall.WaitStatus)

@@ -94,14 +94,14 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 		return nil, err
 	}
 	defer prog.close()
-	scratch, err := os.MkdirTemp(socketParent(), "sweep-trainer-")
+	scratch, err := makeScratch()
 	if err != nil {
 		return nil, fmt.Errorf("start trainer: %w", err)
 	}
 	p := &Process{log: newLineLog(o.Log, o.LogLimit), scratch: scratch}
 	conf, err := p.config(o, prog)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(scratch))
+		return nil, errors.Join(err, scratch.remove())
 	}
 	p.client = plugin.NewClient(conf)
 	err = p.connect(ctx, o.StartTimeout)
@@ -113,15 +113,6 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 		return nil, &LaunchError{Err: err, LogTail: p.LogTail()}
 	}
 	return p, nil
-}
-
-// socketParent is where the trainer's socket gets its private folder. A
-// socket's path may have 107 bytes, of which about 60 are ours.
-func socketParent() string {
-	if dir := os.TempDir(); len(dir) <= 40 {
-		return dir
-	}
-	return "/tmp"
 }
 
 func (p *Process) config(o LaunchOptions, prog *program) (*plugin.ClientConfig, error) {
@@ -139,10 +130,10 @@ func (p *Process) config(o LaunchOptions, prog *program) (*plugin.ClientConfig, 
 		Logger:           hclog.NewNullLogger(),
 		SyncStdout:       p.log.stream(),
 		SyncStderr:       p.log.stream(),
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.scratch},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.scratch.dir},
 		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxEvent))},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			c := newChild(o, prog, p.scratch, p.log)
+			c := newChild(o, prog, p.scratch.dir, p.log)
 			c.cmd.Env = append(environment(os.Environ(), o), spec.Env...)
 			if !slices.ContainsFunc(o.Env, func(pair string) bool { return strings.HasPrefix(pair, quickStart+"=") }) {
 				c.cmd.Env = append(c.cmd.Env, quickStart+"=off")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +19,7 @@ type Process struct {
 	child   atomic.Pointer[child]
 	remote  Trainer
 	log     *lineLog
-	scratch string // folder of the socket
+	scratch *scratch // folder of the socket
 
 	closed   atomic.Bool
 	closing  sync.Once
@@ -88,7 +87,7 @@ func (p *Process) Close() error {
 		case <-killed:
 		case <-time.After(killWait):
 		}
-		p.closeErr = errors.Join(p.closeErr, os.RemoveAll(p.scratch))
+		p.closeErr = errors.Join(p.closeErr, p.scratch.remove())
 	})
 	return p.closeErr
 }

@@ -74,9 +74,17 @@ func Cancel(ctx context.Context, c client.Client, id sweep.SweepID) error {
 	return running(id, c.CancelWorkflow(ctx, string(id), ""))
 }
 
-// Wait returns when the sweep's workflow has ended, whichever way.
+// Wait returns when the sweep's workflow has ended, whichever way. A question that
+// outlived its time limit, as all do on a machine that was suspended, is asked
+// again.
 func Wait(ctx context.Context, c client.Client, id sweep.SweepID) error {
-	return running(id, c.GetWorkflow(ctx, string(id), "").Get(ctx, nil))
+	for {
+		err := c.GetWorkflow(ctx, string(id), "").Get(ctx, nil)
+		_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
+		if ctx.Err() != nil || !late && !errors.Is(err, context.DeadlineExceeded) {
+			return running(id, err)
+		}
+	}
 }
 
 // Running reports whether a workflow is at work on the sweep.

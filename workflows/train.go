@@ -30,8 +30,9 @@ const beatEvery = 2 * time.Second
 // taken to be lost, unless the sweep's settings say otherwise.
 const heartbeatTimeout = time.Minute
 
-// tellEvery is the least time between two evaluations shown on a trial's page.
-// Each costs its history about eight events.
+// tellEvery is the least time between two evaluations shown on a trial's page,
+// and before the first: each costs its history about eight events, and a trial
+// shorter than this shows its result soon enough.
 const tellEvery = 15 * time.Second
 
 // Why a worker stops a trial that nobody cancelled.
@@ -166,7 +167,7 @@ func (a *TrainActivities) heart(ctx context.Context, limit time.Duration) func(c
 // teller returns a function that shows an evaluation on the trial's page.
 func teller(ctx context.Context) func(Beat) {
 	info := activity.GetInfo(ctx).WorkflowExecution
-	var last time.Time
+	last := time.Now()
 	return func(b Beat) {
 		if time.Since(last) < tellEvery {
 			return

@@ -287,6 +287,9 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 	if err := activities.Tidy(tidy); err != nil { // a store that is away must not keep sweeps from running
 		r.logger.Warn("checkpoints of trials that have ended are left behind, and removed at a later start", "reason", err.Error())
 	}
+	if h.owner {
+		h.watchWorkers(store.Reader, r.logger)
+	}
 	for _, queue := range h.served(workflows.ResultsQueue(h.record())) {
 		if err := h.start(workflows.NewRecordWorker(h.client, devserver.Identity("results"), queue, activities)); err != nil {
 			return err
@@ -296,6 +299,9 @@ func (h *host) serveRecord(ctx context.Context, r role) error {
 }
 
 func (h *host) trainWorkers(r role) ([]worker.Worker, error) {
+	if err := trainerplugin.RemoveStale(); err != nil {
+		r.logger.Warn("a temporary folder is left behind", "reason", err.Error())
+	}
 	ahead := newSpares()
 	h.closers = append(h.closers, ahead.close)
 	a := &workflows.TrainActivities{

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sweep/internal/faults"
 )
@@ -69,6 +71,52 @@ func TestReadOnlyFiles(t *testing.T) {
 			if after, err := sweepIn(dir, "trials", "first", "-o", "json").CombinedOutput(); err != nil || string(after) != string(before) {
 				t.Errorf("of the first sweep there is now: %v\n%s\nwant what was there before", err, after)
 			}
+		})
+	}
+}
+
+// TestReadOnlyMidway makes, while a sweep runs, the record, the store of
+// checkpoints or the trials' folder unchangeable, also for who has them open, and
+// changeable again some seconds later. The sweep goes on by itself and loses
+// nothing.
+func TestReadOnlyMidway(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	for name, freeze := range map[string]func(t *testing.T, dir string) (thaw func()){
+		"record": func(t *testing.T, dir string) func() {
+			return faults.Immutable(t, filepath.Join(dir, "results.db"), filepath.Join(dir, "results.db-wal"))
+		},
+		"checkpoints": func(t *testing.T, dir string) func() { return faults.ReadOnly(t, filepath.Join(dir, "checkpoints")) },
+		"trials": func(t *testing.T, dir string) func() {
+			return faults.ReadOnly(t, filepath.Join(dir, "results.d", "trials"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.Mkdir(filepath.Join(dir, "checkpoints"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(diskGrid), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			start := sweepIn(dir, "start", "grid.yaml", "--checkpoints", filepath.Join(dir, "checkpoints"))
+			var out bytes.Buffer
+			start.Stdout, start.Stderr = &out, &out
+			if err := start.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = start.Process.Kill() }) // after a failure
+			ended := make(chan error, 1)
+			go func() { ended <- start.Wait() }()
+			awaitTraining(t, dir, ended, &out)
+			thaw := freeze(t, dir)
+			time.Sleep(3 * time.Second)
+			thaw()
+			if err := <-ended; err != nil {
+				t.Fatalf("%v\n%s", err, out.String())
+			}
+			undisturbed(t, dir, 4)
 		})
 	}
 }

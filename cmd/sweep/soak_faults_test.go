@@ -39,7 +39,7 @@ var soakFaults = []kind{
 	}},
 	{"SIGSTOP of a worker for longer than the heartbeat time-out", 2, func(s *soak) error { return s.freeze(6*time.Second, isWorker) }},
 	{"damage to a checkpoint, and kill -9 of all trainers", 3, (*soak).damage},
-	{"loss of all checkpoints, and kill -9 of all trainers", 1, (*soak).lose},
+	{"loss of all checkpoints, and kill -9 of all trainers", 2, (*soak).lose},
 	{"kill -9 of everything, and loss of Temporal's database", 1, (*soak).amnesia},
 }
 
@@ -162,14 +162,15 @@ func (s *soak) damage() error {
 	return errors.Join(os.WriteFile(victim, text, 0o600), s.killAll(isTrainer))
 }
 
-// lose removes all checkpoints of some trial that is running.
+// lose removes all checkpoints of some trial that is running. Trainers that went
+// on meanwhile would write others.
 func (s *soak) lose() error {
 	found, err := s.checkpoints()
 	if err != nil {
 		return err
 	}
 	victim := filepath.Dir(filepath.Dir(found[s.random.IntN(len(found))]))
-	return errors.Join(os.RemoveAll(victim), s.killAll(isTrainer))
+	return errors.Join(s.killAll(isTrainer), os.RemoveAll(victim))
 }
 
 // amnesia ends every process, and what Temporal knew.

@@ -2,11 +2,14 @@ package faults
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Disk is a small file system of its own.
@@ -66,4 +69,47 @@ func ReadOnly(t *testing.T, path string) (thaw func()) {
 		t.Fatalf("mount %s read-only: %v", path, err)
 	}
 	return thaw
+}
+
+// Immutable keeps everybody from writing to the files, also through descriptors
+// that are open, as when the kernel finds the disk broken and makes it read-only,
+// until thaw is called or the test ends. Where that is not allowed the test is
+// skipped, and says so.
+func Immutable(t *testing.T, files ...string) (thaw func()) {
+	t.Helper()
+	thaw = sync.OnceFunc(func() {
+		for _, f := range files {
+			if err := setImmutable(f, false); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for _, f := range files {
+		if err := setImmutable(f, true); err != nil {
+			t.Skipf("NOT TESTED: files cannot be made immutable here: %v", err)
+		}
+	}
+	t.Cleanup(thaw)
+	return thaw
+}
+
+const immutable = 0x10 // FS_IMMUTABLE_FL of linux/fs.h
+
+func setImmutable(file string, on bool) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+	if err != nil {
+		return fmt.Errorf("flags of %s: %w", file, err)
+	}
+	if flags &^= immutable; on {
+		flags |= immutable
+	}
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags); err != nil {
+		return fmt.Errorf("flags of %s: %w", file, err)
+	}
+	return nil
 }

@@ -4,7 +4,9 @@
 # other on the same machine. Prints one line for each run.
 #   workflows/bench/bench.sh [TRIALS...]      trials as fast as they go; default 100 1000
 # Then every program runs trials of 1 s, four at a time. BENCH_PEERS=0 leaves
-# the peers out; BENCH_LONG is how many trials of 1 s (default 120).
+# the peers out; BENCH_LONG is how many trials of 1 s (default 120), BENCH_TIMES
+# how often sweep runs them (default 3), and BENCH_VENV a folder with the peers.
+# Ray Tune starts a process of Python for each trial: it has 100 quick ones.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 cd "$here/../.."
@@ -28,8 +30,8 @@ privacy: {noise_multiplier: [2], delta: 1e-5, accountant: rdp, noise: seeded}
 grid: {batch_size: [100], learning_rate: {log: {min: 0.1, max: 10, num: $2}}, steps: [1]}
 run: {parallel: $4}
 YAML
-  local began=$(date +%s.%N)
-  (cd "$dir" && /usr/bin/env python3 "$here/measure.py" "$work/sweep" start grid.yaml --at-once "$4") >"$dir/measured"
+  (cd "$dir" && /usr/bin/env python3 "$here/measure.py" "$work/sweep" start --yes grid.yaml --at-once "$4") >"$dir/measured" 2>"$dir/said" ||
+    { cat "$dir/said"; exit 1; }
   report "$1" "$2" "$dir" "$4" "$3"
 }
 
@@ -39,7 +41,8 @@ report() {
   printf '%-12s %6d trials  %8.1f s from first to last  %6.1f trials/s  %s  temporal %s MiB' "$1" "$2" "$seconds" \
     "$(echo "$2 / $seconds" | bc -l)" "$(cat "$dir/measured")" "$(du -cm "$dir"/results.d/temporal-* | tail -1 | cut -f1)"
   if [ "$5" = 1s ]; then
-    printf '  overhead %.1f ms a trial, start included; %.1f ms after the first %d' \
+    printf '  overhead %.1f ms a trial with start and end of the program, %.1f ms from first to last, %.1f ms after the first %d' \
+      "$(echo "($(cut -d' ' -f1 "$dir/measured") * $4 / $2 - 1) * 1000" | bc -l)" \
       "$(echo "($seconds * $4 / $2 - 1) * 1000" | bc -l)" "$(steady "$dir" "$4")" "$4"
   fi
   printf '\n'
@@ -63,13 +66,12 @@ uptime
 for n in "${@:-100 1000}"; do
   for trials in $n; do one "quick-$trials" "$trials" 0s 4; done
 done
-one "long" "${BENCH_LONG:-120}" 1s 4
+for time in $(seq "${BENCH_TIMES:-3}"); do one "long-$time" "${BENCH_LONG:-120}" 1s 4; done
 if [ "${BENCH_PEERS:-1}" != 0 ]; then
   venv=${BENCH_VENV:-$work/venv}
   [ -x "$venv/bin/python" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q 'ray[tune]' optuna; }
-  for peer in optuna ray; do
-    "$venv/bin/python" "$here/peers.py" "$peer" "${BENCH_LONG:-120}" 1 4
-    "$venv/bin/python" "$here/peers.py" "$peer" 1000 0 4
+  for job in "optuna ${BENCH_LONG:-120} 1" "optuna 1000 0" "ray ${BENCH_LONG:-120} 1" "ray 100 0"; do
+    timeout 900 "$venv/bin/python" "$here/peers.py" $job 4 || echo "$job: not done in 15 minutes"
   done
 fi
 uptime

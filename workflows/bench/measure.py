@@ -1,4 +1,4 @@
-"""Runs a command and prints the memory and CPU time that it took: the largest
+"""Runs a command and prints the time, memory and CPU that it took: the largest
 resident set of the process itself, and the CPU of it and its children."""
 import os
 import subprocess
@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+began = time.time()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 peak = 0
 
 
@@ -25,7 +26,8 @@ def watch():
 watcher = threading.Thread(target=watch)
 watcher.start()
 _, status, used = os.wait4(child.pid, 0)
+took = time.time() - began
 child.returncode = status
 watcher.join()
-print(f"peak {peak // 1024} MiB  CPU {used.ru_utime + used.ru_stime:.0f} s", end="")
+print(f"{took:.1f} s in all  peak {peak // 1024} MiB  CPU {used.ru_utime + used.ru_stime:.0f} s", end="")
 sys.exit(os.waitstatus_to_exitcode(status))

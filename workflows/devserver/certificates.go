@@ -23,6 +23,7 @@ const serverName = "sweep.local"
 const (
 	certLifetime = 10 * 365 * 24 * time.Hour
 	certReserve  = 90 * 24 * time.Hour // a certificate with less left is replaced: a server may run for weeks
+	clockSlack   = 24 * time.Hour      // the clock may be set back so far after a certificate was made
 )
 
 // certificates are what makes TLS mutual: one certificate that server and
@@ -106,7 +107,7 @@ func newCertificates(now time.Time) (certificates, error) {
 	}
 	authority := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sweep local authority"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certLifetime),
+		NotBefore: now.Add(-clockSlack), NotAfter: now.Add(certLifetime),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	leaf := &x509.Certificate{

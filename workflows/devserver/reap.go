@@ -32,8 +32,9 @@ const (
 // the heartbeat timeout. An attempt that was asked to cancel counts as
 // cancelled. An activity that ends by itself meanwhile is no error.
 //
-// Call it before this process's own workers start. Temporal does not say which
-// attempt is failed, so what an activity does must be fenced by other means.
+// Temporal does not say which attempt is failed. Where activities are retried by
+// Temporal itself, one that has meanwhile begun its next attempt loses that, so
+// what it does must be fenced by other means.
 func Reap(ctx context.Context, c client.Client, namespace string, isDead func(identity string) bool) (int, error) {
 	r := reaper{client: c, namespace: namespace, isDead: isDead}
 	request := &workflowservice.ListWorkflowExecutionsRequest{

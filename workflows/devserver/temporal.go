@@ -165,5 +165,9 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		// default of 10 a second makes pages fail to load.
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                 CachedWorkflows,
+
+		// What other clusters might want to copy is kept in memory, 8 MiB by
+		// its own count and 20 by the heap's. There are none; 1 MiB is the least.
+		dynamicconfig.XDCCacheMaxSizeBytes.Key(): 1,
 	}
 }
