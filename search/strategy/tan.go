@@ -8,6 +8,10 @@ import "math"
 // itself (Sander, Stock, Sablayrolles 2023, TAN without a burn, ICML,
 // arXiv:2210.03403). A stand-in costs a Scale-th of the work, and is not private
 // in any useful sense.
+//
+// The first half of the stand-ins cover the space; [TPE] puts the others where
+// those were good. The best is not the one that measured most, which would be a
+// lucky one, but the one of which a Gaussian process of all expects most.
 type TAN struct {
 	Space   Space
 	Trials  int // stand-ins; 0 is all points of a space of listed values
@@ -17,19 +21,31 @@ type TAN struct {
 	Memory  *Memory
 }
 
-// Most is the number of asks.
-func (s TAN) Most() int { return len(s.search()) + s.Confirm }
+// tanModel is how many stand-ins, the best ones, make the model that chooses:
+// with more of them a choice would take too long.
+const tanModel = 100
 
-// search are the points to be searched.
-func (s TAN) search() []Ask {
+// Most is the number of asks.
+func (s TAN) Most() int {
+	if s.all() {
+		return len(s.cover()) + s.Confirm
+	}
+	return s.Trials + s.Confirm
+}
+
+// all reports whether every point gets a stand-in.
+func (s TAN) all() bool { return s.Trials == 0 || float64(s.Trials) >= s.Space.size() }
+
+// cover are the stand-ins that are known beforehand.
+func (s TAN) cover() []Ask {
 	if s.Memory != nil && s.Memory.searched != nil {
 		return s.Memory.searched
 	}
 	var asks []Ask
-	if all := s.Space.size(); s.Trials == 0 || float64(s.Trials) >= all {
-		asks, _ = Grid{s.Space}.Next(nil, int(min(all, 1e6)))
+	if s.all() {
+		asks, _ = Grid{s.Space}.Next(nil, int(min(s.Space.size(), 1e6)))
 	} else {
-		asks, _ = Sobol{s.Space, s.Trials, s.Seed}.Next(nil, s.Trials)
+		asks, _ = Sobol{s.Space, (s.Trials + 1) / 2, s.Seed}.Next(nil, s.Trials)
 	}
 	for i := range asks {
 		asks[i].Scale = s.Scale
@@ -41,41 +57,97 @@ func (s TAN) search() []Ask {
 }
 
 func (s TAN) Next(tried []Tried, n int) ([]Ask, bool) {
-	var searched, confirmed visited
-	var proxies []int
-	waits := false
-	for i, t := range tried {
+	var small, full []Tried
+	for _, t := range tried {
 		if t.Scale > 1 {
-			searched.add(t.At)
-			proxies = append(proxies, i)
-			waits = waits || !t.Done
+			small = append(small, t)
 		} else {
-			confirmed.add(t.At)
+			full = append(full, t)
 		}
 	}
-	var asks []Ask
-	if s.Trials == 0 || searched.n < s.Trials {
-		for _, a := range s.search() {
-			if len(asks) == n {
-				break
-			}
-			if !searched.has(a.At) {
-				asks = append(asks, a)
-			}
-		}
-	}
-	if len(asks) > 0 || waits {
+	if asks := s.search(small, n); len(asks) > 0 || running(small) {
 		return asks, false
 	}
-	sc := scoresOf(len(proxies), func(j int) *Tried { return &tried[proxies[j]] })
-	for confirmed.n < s.Confirm && len(asks) < n {
-		i, _ := leader(sc, func(j int) bool { return math.IsInf(sc[j], -1) || confirmed.has(tried[proxies[j]].At) })
+	asks := s.confirm(small, visitedOf(full), n)
+	return asks, len(asks) == 0
+}
+
+// search are the next stand-ins.
+func (s TAN) search(small []Tried, n int) []Ask {
+	seen := visitedOf(small)
+	var asks []Ask
+	for _, a := range s.cover() {
+		if len(asks) < n && !seen.has(a.At) && (s.all() || len(small)+len(asks) < s.Trials) {
+			asks = append(asks, a)
+		}
+	}
+	if len(asks) == n || s.all() {
+		return asks
+	}
+	known := small[:len(small):len(small)]
+	for _, a := range asks {
+		known = append(known, Tried{Ask: a})
+	}
+	more, _ := TPE{Space: s.Space, Trials: s.Trials, Seed: s.Seed}.Next(known, n-len(asks))
+	for _, a := range more {
+		a.Scale = s.Scale
+		asks = append(asks, a)
+	}
+	return asks
+}
+
+// confirm are the points to be run in full next.
+func (s TAN) confirm(small []Tried, confirmed *visited, n int) []Ask {
+	left := min(n, s.Confirm-confirmed.n)
+	if left <= 0 {
+		return nil
+	}
+	raw := scores(small)
+	expected := s.expected(small, raw)
+	var asks []Ask
+	for len(asks) < left {
+		pass := func(j int) bool { return math.IsInf(raw[j], -1) || confirmed.has(small[j].At) }
+		i, _ := leader(expected, pass)
+		if i < 0 { // all of the model are confirmed
+			i, _ = leader(raw, pass)
+		}
 		if i < 0 {
 			break
 		}
-		at := tried[proxies[i]].At
-		confirmed.add(at)
-		asks = append(asks, Ask{At: at})
+		confirmed.add(small[i].At)
+		asks = append(asks, Ask{At: small[i].At})
 	}
-	return asks, len(asks) == 0
+	return asks
+}
+
+// expected are the scores of stand-ins, if each had measured what a model of the
+// best expects of it; NaN of those that are no part of the model.
+func (s TAN) expected(small []Tried, raw []float64) []float64 {
+	best, _ := top(raw, func(of int) int { return min(of, tanModel) })
+	var in []Tried
+	var places []int
+	var x []Point
+	var y []float64
+	for _, i := range best {
+		if v, ok := small[i].Value(); ok {
+			in, places = append(in, small[i]), append(places, i)
+			x, y = append(x, small[i].At), append(y, v)
+		}
+	}
+	if len(in) < 2 {
+		return raw
+	}
+	m := fit(s.Space.Dims, x, y)
+	for k := range in {
+		μ, _ := m.predict(x[k])
+		in[k].Values = []float64{μ}
+	}
+	expected := make([]float64, len(small))
+	for i := range expected {
+		expected[i] = math.NaN()
+	}
+	for k, v := range scores(in) {
+		expected[places[k]] = v
+	}
+	return expected
 }
