@@ -47,12 +47,18 @@ func (c Calibration) Noise(sampleRate float64, steps int) (float64, error) {
 // NoiseOf is [Calibration.Noise] for any event that depends on a noise multiplier
 // and costs no more the larger that is.
 func (c Calibration) NoiseOf(event func(sigma float64) Event) (float64, error) {
-	guess := 1.0
+	guess, stride := 1.0, pastDecimal
 	if e, ok := event(guess).(DPSGD); ok {
 		guess = guessNoise(c.Target, e.SampleRate, e.Steps)
 	}
+	if near, slope, ok := c.nearNoise(event, guess); ok {
+		if σ, ok := c.quickNoise(event, near, slope); ok {
+			return σ, nil
+		}
+		guess, stride = near, pastDecimal/20
+	}
 	most := decimalIndex(mostNoise)
-	i, err := c.largest(most-decimalIndex(leastNoise), most-decimalIndex(guess), pastDecimal, func(i int) Event {
+	i, err := c.largest(most-decimalIndex(leastNoise), most-decimalIndex(guess), stride, func(i int) Event {
 		return event(decimalAt(most - i))
 	})
 	if err != nil {
@@ -159,10 +165,15 @@ func (c Calibration) check(e DPSGD) error {
 
 // cost is the ε of what was spent and e together.
 func (c Calibration) cost(e Event) (float64, error) {
+	return c.Accountant.EpsilonOf(c.question(e), c.Target.Delta)
+}
+
+// question is of what was spent and e together.
+func (c Calibration) question(e Event) Question {
 	if c.Spent != nil {
 		e = Composed{c.Spent, e}
 	}
-	return c.Accountant.EpsilonOf(Question{Event: e, Relation: c.Relation}, c.Target.Delta)
+	return Question{Event: e, Relation: c.Relation}
 }
 
 // infeasible says what the cheapest thing that could be done would cost.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -186,6 +187,90 @@ func ExampleCalibrateNoise() {
 	σ, err := CalibrateNoise(RDP, Budget{Epsilon: 8, Delta: 1e-5}, 16384./50000, 2000)
 	fmt.Println(σ, err)
 	// Output: 9.390075 <nil>
+}
+
+// The two terms at the saddle point against the whole integral, for schedules as
+// they are trained.
+func TestNearEpsilonIsNear(t *testing.T) {
+	for _, e := range []DPSGD{{0.05, 2, 500}, {0.1, 5, 2000}, {0.3, 20, 300}, {1, 60, 400}, {0.02, 1, 3000}} {
+		ds, err := directions(Question{Event: e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := ds[0].nearEpsilon(math.Log(1e-5), 0)
+		want, err2 := Exact.Epsilon(e, 1e-5)
+		if err != nil || err2 != nil || math.Abs(got/want-1) > 2e-4 {
+			t.Errorf("%+v: ε near %v, %v; exactly %v, %v", e, got, err, want, err2)
+		}
+	}
+}
+
+// Most answers are read off a line through two prices, and the decimal below them
+// is never priced. It costs too much all the same, whatever the schedule and
+// wherever the search starts.
+func TestCalibrateNoiseByALineIsSmallest(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	quick := 0
+	for range 12 {
+		c := Calibration{Accountant: Certified, Target: Budget{math.Exp(3*r.Float64() - 1), 1e-5}}
+		q, steps := math.Exp(-4*r.Float64()), 100+r.IntN(3000)
+		event := func(σ float64) Event { return DPSGD{q, σ, steps} }
+		σ, err := c.NoiseOf(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := decimalIndex(σ)
+		at, err1 := c.cost(event(decimalAt(i)))
+		below, err2 := c.cost(event(decimalAt(i - 1)))
+		if err1 != nil || err2 != nil || at > c.Target.Epsilon || below <= c.Target.Epsilon {
+			t.Errorf("ε %v, q %v, T %d: σ %v costs %v (%v), and the decimal below %v (%v)", c.Target.Epsilon, q, steps, σ, at, err1, below, err2)
+		}
+		if near, slope, ok := c.nearNoise(event, 1); ok {
+			if again, ok := c.quickNoise(event, near, slope); ok {
+				quick++
+				if again != σ {
+					t.Errorf("ε %v, q %v, T %d: σ %v from afar, %v by the line", c.Target.Epsilon, q, steps, σ, again)
+				}
+			}
+		}
+	}
+	if quick < 9 {
+		t.Errorf("%d of 12 by a line", quick)
+	}
+}
+
+// The noise of a hundred schedules, as a large grid asks for it, and by the
+// search that brackets from the central limit theorem's guess, as it is made
+// where no line can be drawn.
+func BenchmarkCalibrateGrid(b *testing.B) {
+	for name, find := range map[string]func(c Calibration, q float64, steps int) error{
+		"line": func(c Calibration, q float64, steps int) error {
+			_, err := c.Noise(q, steps)
+			return err
+		},
+		"bracket": func(c Calibration, q float64, steps int) error {
+			most := decimalIndex(mostNoise)
+			_, err := c.largest(most-decimalIndex(leastNoise), most-decimalIndex(guessNoise(c.Target, q, steps)), pastDecimal, func(i int) Event {
+				return DPSGD{q, decimalAt(most - i), steps}
+			})
+			return err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				for _, ε := range []float64{0.5, 1, 2, 4, 8} {
+					for _, batch := range []float64{256, 512, 1024, 2048, 4096} {
+						for _, steps := range []int{500, 1000, 2000, 4000} {
+							if err := find(Calibration{Accountant: Certified, Target: Budget{ε, 1e-5}}, batch/50000, steps); err != nil {
+								b.Fatal(err)
+							}
+						}
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N)/100, "ms/schedule")
+		})
+	}
 }
 
 // The settings of the calibration table in accounting.md, section 2.
