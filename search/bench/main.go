@@ -1,6 +1,6 @@
 // Command bench compares search strategies on a recorded surface: a table of
 // finished trials, so that a search of 60 trials takes a second. With -train it
-// trains the table anew, which takes a quarter of an hour of one core.
+// trains the table anew, which takes some twenty minutes of one core.
 package main
 
 import (
@@ -21,12 +21,23 @@ func main() {
 }
 
 func start(anew bool) error {
-	if anew {
-		return train(context.Background(), os.Stdout, os.Stderr)
-	}
-	rows, err := load()
+	ctx := context.Background()
+	t, err := newTable()
 	if err != nil {
 		return err
 	}
-	return report(os.Stdout, rows)
+	defer t.close()
+	if anew {
+		return train(ctx, t, os.Stdout)
+	}
+	if err := t.load(); err != nil {
+		return err
+	}
+	if err := report(ctx, os.Stdout, t); err != nil {
+		return err
+	}
+	if t.trained > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %d trials were not in the table, and were trained\n", t.trained)
+	}
+	return nil
 }

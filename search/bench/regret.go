@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -90,12 +91,18 @@ func (c curve) meanAt(n int, best float64) (mean, half float64) {
 	return mean, t49 * math.Sqrt(ss/float64(len(c)-1)/float64(len(c)))
 }
 
-// report prints the table of search/README.md.
-func report(w io.Writer, rows []row) error {
-	full := slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
-		return r.Epsilon != regretAt || r.Batch == tanBatch || r.Scale != 1
-	})
-	s := newSurface(full, 2, func(r row) []float64 { return []float64{float64(r.Batch), r.Learn, float64(r.Steps), r.Clip} })
+// report prints the tables of search/README.md.
+func report(ctx context.Context, w io.Writer, t *table) error {
+	var full []row
+	for _, b := range gridBatch {
+		full = append(full, grid(row{Epsilon: regretAt, Batch: b, EMA: gridEMA, Scale: 1}, gridSteps)...)
+	}
+	for i := range full {
+		if err := t.fill(ctx, &full[i]); err != nil {
+			return err
+		}
+	}
+	s := newSurface(full, func(r row) []float64 { return []float64{float64(r.Batch), r.Learn, float64(r.Steps), r.Clip} })
 	names, curves := regrets(s)
 	best := s.best()
 	fmt.Fprintf(w, "Surface: %d points at ε = %d, best %.2f %%. Percentage points missing to it, mean of %d seeds ± half of the 95 %% interval:\n\n",
@@ -126,13 +133,13 @@ func report(w io.Writer, rows []row) error {
 		return err
 	}
 	rungs(w, full)
-	return scaled(w, rows)
+	return scaled(ctx, w, t)
 }
 
 // rungs compares halving with random search at equal cost. Steps are the
 // resource: 25, 50, 100, 200.
 func rungs(w io.Writer, full []row) {
-	s := newSurface(full, -1, func(r row) []float64 { return []float64{float64(r.Batch), r.Learn, r.Clip, float64(r.Steps)} })
+	s := newSurface(full, func(r row) []float64 { return []float64{float64(r.Batch), r.Learn, r.Clip, float64(r.Steps)} })
 	last := len(s.levels) - 1
 	most := s.levels[last][len(s.levels[last])-1]
 	sub := &surface{levels: s.levels[:last]}

@@ -19,26 +19,26 @@ import (
 var recorded []byte
 
 // load reads the recorded tables.
-func load() ([]row, error) {
+func (t *table) load() error {
 	z, err := gzip.NewReader(bytes.NewReader(recorded))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	lines, err := csv.NewReader(z).ReadAll()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	rows := make([]row, 0, len(lines))
 	for _, l := range lines[1:] {
 		v := make([]float64, len(l))
 		for i := range l {
 			if v[i], err = strconv.ParseFloat(l[i], 64); err != nil {
-				return nil, fmt.Errorf("surface: %w", err)
+				return fmt.Errorf("surface: %w", err)
 			}
 		}
-		rows = append(rows, row{v[0], int(v[1]), v[2], int(v[3]), v[4], int(v[5]), int(v[6]), v[7], v[8]})
+		r := row{v[0], int(v[1]), v[2], int(v[3]), v[4], v[5], int(v[6]), int(v[7]), v[8], v[9]}
+		t.rows[r.point()] = r
 	}
-	return rows, nil
+	return nil
 }
 
 // A surface answers what a point measured.
@@ -46,14 +46,18 @@ type surface struct {
 	levels   [][]float64 // of each axis
 	accuracy map[string]float64
 	cost     map[string]float64 // examples that the trial saw
-	steps    int                // index of the axis of steps
+	top      []float64          // the best point
 }
 
 // newSurface makes a surface of rows; axes gives the values of a row, by axis.
-func newSurface(rows []row, steps int, axes func(row) []float64) *surface {
-	s := &surface{accuracy: map[string]float64{}, cost: map[string]float64{}, steps: steps}
+func newSurface(rows []row, axes func(row) []float64) *surface {
+	s := &surface{accuracy: map[string]float64{}, cost: map[string]float64{}}
+	most := 0.0
 	for _, r := range rows {
 		x := axes(r)
+		if r.Accuracy > most {
+			most, s.top = r.Accuracy, x
+		}
 		if s.levels == nil {
 			s.levels = make([][]float64, len(x))
 		}
@@ -89,19 +93,27 @@ func (s *surface) space() strategy.Space {
 }
 
 // at is the row of a point.
-func (s *surface) at(p strategy.Point) string {
+func (s *surface) at(p strategy.Point) string { return fmt.Sprint(s.values(p)) }
+
+// values are a point's, by axis.
+func (s *surface) values(p strategy.Point) []float64 {
 	x := make([]float64, len(p))
 	for i, u := range p {
 		x[i] = s.levels[i][int(u*float64(len(s.levels[i])))]
 	}
-	return fmt.Sprint(x)
+	return x
 }
 
 // best is the largest accuracy there is.
-func (s *surface) best() float64 {
-	top := 0.0
-	for _, a := range s.accuracy {
-		top = max(top, a)
+func (s *surface) best() float64 { return s.accuracy[fmt.Sprint(s.top)] }
+
+// nextToBest reports whether x is the best point or at most one level from it on
+// each axis.
+func (s *surface) nextToBest(x []float64) bool {
+	for i, l := range s.levels {
+		if d := slices.Index(l, x[i]) - slices.Index(l, s.top[i]); d < -1 || d > 1 {
+			return false
+		}
 	}
-	return top
+	return true
 }

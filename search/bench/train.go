@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 
 	"sweep"
@@ -25,17 +27,9 @@ var (
 	gridClip    = []float64{0.5, 2, 8}
 )
 
-// The tables of TAN: a batch that the first grid does not have, at one epsilon,
-// trained in full once, and for every seed with batch and noise divided by tanScale.
-var tanSteps = []int{50, 100, 200}
-
 const (
-	tanEpsilon = 1
-	tanBatch   = 2048
-	tanScale   = 128
-	tanSeeds   = 50
-
-	delta = 1e-5
+	gridEMA = 0.9
+	delta   = 1e-5
 )
 
 // A row is one finished trial of a table. Scale divides the batch and the noise
@@ -46,26 +40,23 @@ type row struct {
 	Learn    float64
 	Steps    int
 	Clip     float64
+	EMA      float64
 	Scale    int
 	Repeat   int
 	Noise    float64
 	Accuracy float64
 }
 
-var heading = []string{"epsilon", "batch_size", "learning_rate", "steps", "clip_norm", "scale", "repeat", "noise_multiplier", "accuracy"}
+var heading = []string{"epsilon", "batch_size", "learning_rate", "steps", "clip_norm", "ema", "scale", "repeat", "noise_multiplier", "accuracy"}
 
-// points lists the rows to be trained, without what training adds.
-func points() (rows []row) {
-	for _, ε := range gridEpsilon {
-		for _, b := range gridBatch {
-			rows = append(rows, grid(row{Epsilon: ε, Batch: b, Scale: 1}, gridSteps)...)
-		}
-	}
-	rows = append(rows, grid(row{Epsilon: tanEpsilon, Batch: tanBatch, Scale: 1}, tanSteps)...)
-	for seed := range tanSeeds {
-		rows = append(rows, grid(row{Epsilon: tanEpsilon, Batch: tanBatch, Scale: tanScale, Repeat: seed}, tanSteps)...)
-	}
-	return rows
+func (r row) numbers() []float64 {
+	return []float64{r.Epsilon, float64(r.Batch), r.Learn, float64(r.Steps), r.Clip, r.EMA, float64(r.Scale), float64(r.Repeat), r.Noise, r.Accuracy}
+}
+
+// point is the row without what training adds.
+func (r row) point() row {
+	r.Noise, r.Accuracy = 0, 0
+	return r
 }
 
 // grid varies what the tables share.
@@ -80,53 +71,44 @@ func grid(r row, steps []int) (rows []row) {
 	return rows
 }
 
-// train trains every point of both tables and writes them to out.
-func train(ctx context.Context, out io.Writer, log io.Writer) error {
-	w := csv.NewWriter(out)
-	if err := w.Write(heading); err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "surface")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	t := &trainer{dir: dir, sigma: map[string]float64{}}
-	all := points()
-	for i, r := range all {
-		if err := t.run(ctx, &r); err != nil {
-			return err
-		}
-		if err := w.Write(r.fields()); err != nil {
-			return err
-		}
-		if (i+1)%100 == 0 {
-			fmt.Fprintf(log, "%d of %d trained\n", i+1, len(all))
-		}
-	}
-	w.Flush()
-	return w.Error()
-}
-
-func (r row) fields() []string {
-	g := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	return []string{
-		g(r.Epsilon), strconv.Itoa(r.Batch), g(r.Learn), strconv.Itoa(r.Steps), g(r.Clip),
-		strconv.Itoa(r.Scale), strconv.Itoa(r.Repeat), g(r.Noise), g(r.Accuracy),
-	}
-}
-
-// A trainer runs rows in this process, so that the data are rendered once.
-type trainer struct {
+// A table has finished trials, and trains those that it lacks, in this process,
+// so that the data are rendered once.
+type table struct {
+	rows    map[row]row // by point
+	trained int
 	builtin builtin.Trainer
 	dir     string
 	sigma   map[string]float64 // noise by its question
 }
 
-func (t *trainer) run(ctx context.Context, r *row) error {
+func newTable() (*table, error) {
+	dir, err := os.MkdirTemp("", "surface")
+	return &table{rows: map[row]row{}, dir: dir, sigma: map[string]float64{}}, err
+}
+
+func (t *table) close() { os.RemoveAll(t.dir) }
+
+// fill gives r its noise and its accuracy.
+func (t *table) fill(ctx context.Context, r *row) error {
+	known, ok := t.rows[r.point()]
+	if !ok {
+		known = r.point()
+		if err := t.train(ctx, &known); err != nil {
+			return err
+		}
+		t.rows[r.point()] = known
+		if t.trained++; t.trained%100 == 0 {
+			fmt.Fprintf(os.Stderr, "bench: %d trained\n", t.trained)
+		}
+	}
+	*r = known
+	return nil
+}
+
+func (t *table) train(ctx context.Context, r *row) error {
 	p := sweep.Params{
 		Data: sweep.Data{Name: "glyphs", Train: 10000, Validation: 10000}, Model: "linear",
-		Batch: r.Batch, Clip: r.Clip, LearnRate: r.Learn, Steps: r.Steps, EMA: 0.9, NoiseFrom: sweep.Seeded,
+		Batch: r.Batch, Clip: r.Clip, LearnRate: r.Learn, Steps: r.Steps, EMA: r.EMA, NoiseFrom: sweep.Seeded,
 	}
 	key := fmt.Sprint(r.Epsilon, r.Batch, r.Steps)
 	σ, ok := t.sigma[key]
@@ -143,6 +125,7 @@ func (t *trainer) run(ctx context.Context, r *row) error {
 	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(dir)
 	job := trainerplugin.Job{Trial: p.ID(), Params: p, Dir: dir, Threads: 1}
 	o, err := t.builtin.Train(ctx, job, func(trainerplugin.Event) error { return nil })
 	if err != nil {
@@ -150,4 +133,47 @@ func (t *trainer) run(ctx context.Context, r *row) error {
 	}
 	r.Noise, r.Accuracy = p.Noise, math.Round(o.Accuracy*1e6)/1e6
 	return nil
+}
+
+// train fills an empty table with all that the report needs, and writes it to out.
+func train(ctx context.Context, t *table, out io.Writer) error {
+	for _, ε := range gridEpsilon {
+		for _, b := range gridBatch {
+			for _, r := range grid(row{Epsilon: ε, Batch: b, EMA: gridEMA, Scale: 1}, gridSteps) {
+				if err := t.fill(ctx, &r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := scaled(ctx, io.Discard, t); err != nil {
+		return err
+	}
+	return t.write(out)
+}
+
+// write writes the rows as CSV, in their order.
+func (t *table) write(out io.Writer) error {
+	rows := make([]row, 0, len(t.rows))
+	for _, r := range t.rows {
+		rows = append(rows, r)
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.Scale, b.Scale), slices.Compare(a.numbers(), b.numbers()))
+	})
+	w := csv.NewWriter(out)
+	if err := w.Write(heading); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		var fields []string
+		for _, v := range r.numbers() {
+			fields = append(fields, strconv.FormatFloat(v, 'g', -1, 64))
+		}
+		if err := w.Write(fields); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
 }
