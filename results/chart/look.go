@@ -14,6 +14,7 @@ type look struct {
 	width        float64 // of the stroke
 	opacity      float64 // of the fill; 0 is 1
 	dashed, bold bool
+	halo         bool // words are set off from what lies under them
 }
 
 // palette holds each colour in light and in dark surroundings. Series colours
@@ -46,7 +47,7 @@ var looks = map[string]look{
 	"axis":     {stroke: "rule", width: 1},
 	"label":    {fill: "quiet"},
 	"title":    {fill: "ink", bold: true},
-	"value":    {fill: "accent", bold: true},
+	"value":    {fill: "accent", bold: true, halo: true},
 	"words":    {fill: "ink"},
 	"dot":      {fill: "accent", opacity: 0.42},
 	"band":     {fill: "accent", opacity: 0.14},
@@ -80,6 +81,9 @@ func init() {
 		looks["faint-"+name] = look{stroke: name, width: 1, opacity: 0.4}
 	}
 }
+
+// haloWidth is how far a halo reaches beyond its letters.
+const haloWidth = 1.75
 
 // series is the class of the i-th series, and the prefix given.
 func series(prefix string, i int) string { return fmt.Sprintf("%ss%d", prefix, i%seriesColours) }
@@ -126,6 +130,9 @@ func rules(colour func(string) string) string {
 		}
 		if l.bold {
 			b.WriteString(";font-weight:600")
+		}
+		if l.halo {
+			fmt.Fprintf(&b, ";paint-order:stroke;stroke:%s;stroke-width:%g;stroke-linejoin:round", colour("surface"), 2*haloWidth)
 		}
 		b.WriteString("}\n")
 	}

@@ -3,6 +3,7 @@ package chart
 import (
 	"image/color"
 	"io"
+	"math"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -103,6 +104,14 @@ func (m Mark) letter(c draw.Canvas, at vg.Point, l look, unit vg.Length) {
 		at.X += descent
 	} else {
 		at.Y -= descent
+	}
+	if l.halo {
+		around := style
+		around.Color = rgba("", "surface", 0)
+		for i := range 8 {
+			sin, cos := math.Sincos(float64(i) * math.Pi / 4)
+			c.FillText(around, vg.Point{X: at.X + vg.Length(haloWidth*cos)*unit, Y: at.Y + vg.Length(haloWidth*sin)*unit}, m.Words)
+		}
 	}
 	c.FillText(style, at, m.Words)
 }

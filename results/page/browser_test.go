@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -121,18 +122,33 @@ func (b *browser) eval(t testing.TB, expression string) string {
 	return s
 }
 
-// shot saves what is seen for a person to look at, where UI_SHOTS says so.
+// shot saves what is seen, in light, in the dark and on a telephone, for a person
+// to look at, where UI_SHOTS says so.
 func (b *browser) shot(t testing.TB, name string) {
 	t.Helper()
 	dir := os.Getenv("UI_SHOTS")
 	if dir == "" {
 		return
 	}
-	png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
-	if err != nil {
-		t.Fatal(err)
+	for _, look := range []struct {
+		suffix, scheme string
+		width          int64
+	}{{"", "light", 1280}, {"-dark", "dark", 1280}, {"-narrow", "light", 390}} {
+		prefer := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}}
+		if _, err := chromedp.Call(b.Context, emulation.SetEmulatedMedia, prefer); err != nil {
+			t.Fatal(err)
+		}
+		b.run(t, chromedp.EmulateViewport(look.width, 1500))
+		png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+look.suffix+".png"), png, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+	b.run(t, chromedp.EmulateViewport(1280, 1500))
+	if _, err := chromedp.Call(b.Context, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -214,6 +230,10 @@ func TestInABrowser(t *testing.T) {
 		b.shot(t, "trial")
 	})
 	t.Run("filters", func(t *testing.T) { filters(t, b, base) })
+	t.Run("tables", func(t *testing.T) { tables(t, b, r, s.server.URL) })
+	t.Run("keys", func(t *testing.T) { keys(t, b, base) })
+	t.Run("names", func(t *testing.T) { names(t, b, r, s.server.URL) })
+	t.Run("print", func(t *testing.T) { prints(t, b, base) })
 	t.Run("dark", func(t *testing.T) { dark(t, b, base) })
 	t.Run("action", func(t *testing.T) {
 		b.run(t, chromedp.Navigate(base), chromedp.WaitVisible(".actions button"), chromedp.Evaluate[chromedp.Void](`window.before = true`), chromedp.Click(`//button[text()="pause"]`))

@@ -92,6 +92,10 @@ func (r *record) begin(t testing.TB, i int) sweep.AttemptRef {
 func (r *record) complete(t testing.TB, i int, accuracy float64) {
 	t.Helper()
 	ref := r.begin(t, i)
+	tested := sweep.Reading{From: 1, Offset: 2, Step: 40, Metrics: []sweep.Metric{{Name: "test/accuracy", Step: 40, Value: accuracy - 0.015}}}
+	if err := r.Collect(t.Context(), ref, tested); err != nil {
+		t.Fatal(err)
+	}
 	o := sweep.Outcome{
 		Accuracy: accuracy, LastAccuracy: accuracy - 0.01, Loss: 1 - accuracy, Split: sweep.Validation, Examples: 5000, Steps: 40,
 		DataDigest: "sha256:d", WeightsDigest: fmt.Sprint("sha256:w", i), Trainer: "made up 1", Seconds: 3,

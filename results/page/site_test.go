@@ -7,6 +7,7 @@ import (
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -264,5 +265,13 @@ func TestLedgerPage(t *testing.T) {
 				t.Errorf("%s does not say %q", path, want)
 			}
 		}
+	}
+}
+
+func TestNamesAreOrderedAsPeopleDo(t *testing.T) {
+	got := []string{"gpu10", "gpu9", "gpu2@a", "gpu02", "gpu2", "cpu", "gpu"}
+	slices.SortStableFunc(got, compareNames)
+	if want := []string{"cpu", "gpu", "gpu02", "gpu2", "gpu2@a", "gpu9", "gpu10"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -1,9 +1,11 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,8 +104,32 @@ func timeline(spans []results.Span, link func(string) string) chart.Timeline {
 		}
 		t.Lanes[lane].Spans = append(t.Lanes[lane].Spans, chart.Span{From: s.Started, To: end, Class: class, Tip: tip, Link: link(string(s.Trial))})
 	}
+	slices.SortStableFunc(t.Lanes, func(a, b chart.Lane) int { return compareNames(a.Name, b.Name) })
 	return t
 }
+
+// compareNames orders names as people do, gpu2 before gpu10.
+func compareNames(a, b string) int {
+	for a != "" && b != "" {
+		x, y := digits(a), digits(b)
+		if x > 0 && y > 0 {
+			p, q := strings.TrimLeft(a[:x], "0"), strings.TrimLeft(b[:y], "0")
+			if c := cmp.Or(cmp.Compare(len(p), len(q)), cmp.Compare(p, q)); c != 0 {
+				return c
+			}
+			a, b = a[x:], b[y:]
+			continue
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digits is how many s begins with.
+func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
 // workerName is the part of a worker's identity that people know it by.
 func workerName(identity string) string {

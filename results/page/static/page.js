@@ -48,10 +48,36 @@
     const box = mark.getBoundingClientRect();
     showTip(mark, box.right, box.bottom);
   });
-  document.addEventListener("keydown", (e) => { if (e.key === "Escape") hideTip(); });
+  document.addEventListener("keydown", (e) => { if (e.key === "Escape") hideTip(); else step(e); });
   document.addEventListener("scroll", hideTip, true);
   document.addEventListener("click", (e) => { if (e.target.closest?.("[data-theme-toggle]")) toggleTheme(); });
   document.addEventListener("change", (e) => { e.target.form?.hasAttribute("data-submit-on-change") && e.target.form.submit(); });
+
+  // Keys in a chart: Tab comes to one of its marks, a best point if it has any, and
+  // arrows go on to the others, which may be hundreds.
+  const marks = (chart) => [...chart.querySelectorAll("a, [data-tip]:not(a *)")].filter((m) => m.hasAttribute("data-tip"));
+  function rove(within) {
+    for (const chart of within.querySelectorAll("svg.chart[role=group]")) {
+      const all = marks(chart);
+      const first = chart.querySelector("a > .c-point")?.parentNode ?? all[0];
+      for (const mark of all) mark.setAttribute("tabindex", mark === first ? 0 : -1);
+      chart.setAttribute("aria-description", "arrow keys go from mark to mark");
+    }
+  }
+  function step(e) {
+    const chart = e.target.closest?.("svg.chart[role=group]");
+    const forward = { ArrowRight: true, ArrowDown: true, ArrowLeft: false, ArrowUp: false }[e.key];
+    if (!chart || (forward === undefined && e.key !== "Home" && e.key !== "End") || e.ctrlKey || e.metaKey || e.altKey) return;
+    e.preventDefault();
+    const place = (mark) => { const b = mark.getBoundingClientRect(); return { mark, x: Math.round(b.x + b.width / 2), y: Math.round(b.y + b.height / 2) }; };
+    const rows = chart.querySelector("rect[data-tip], a > rect") !== null; // cells and bars are read as lines are, points from left to right
+    const all = marks(chart).map(place).sort((p, q) => rows ? p.y - q.y || p.x - q.x : p.x - q.x || q.y - p.y).map((p) => p.mark);
+    const at = all.indexOf(e.target);
+    const to = e.key === "Home" ? 0 : e.key === "End" ? all.length - 1 : Math.min(all.length - 1, Math.max(0, at + (forward ? 1 : -1)));
+    e.target.setAttribute("tabindex", -1);
+    all[to].setAttribute("tabindex", 0);
+    all[to].focus();
+  }
 
   // Live parts: a stream of events brings the panel of progress; when the rest of
   // the page may be out of date it is fetched, and its live parts replaced.
@@ -83,6 +109,7 @@
         if (same) same.open = true;
       }
       part.replaceChildren(...now.childNodes);
+      rove(part);
     }
   }
   function follow() {
@@ -98,5 +125,6 @@
     document.addEventListener("visibilitychange", refresh);
     addEventListener("pagehide", () => events.close());
   }
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", follow); else follow();
+  function begin() { rove(document); follow(); }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();
