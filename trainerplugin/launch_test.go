@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -305,6 +306,8 @@ func TestSocketIsPrivate(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(tmp) })
 	t.Setenv("TMPDIR", tmp)
+	umask := syscall.Umask(0) // a host's that hides nothing
+	t.Cleanup(func() { syscall.Umask(umask) })
 	p := launch(t, options(t, "fake"))
 	scratch, err := filepath.Glob(filepath.Join(tmp, "sweep-trainer-*"))
 	if err != nil || len(scratch) != 1 {
@@ -317,6 +320,9 @@ func TestSocketIsPrivate(t *testing.T) {
 	_ = filepath.WalkDir(scratch[0], func(path string, d os.DirEntry, _ error) error {
 		if d.Type()&os.ModeSocket != 0 {
 			sockets = append(sockets, path)
+		}
+		if info, err := d.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v, %v; want it open to nobody else", path, info.Mode(), err)
 		}
 		return nil
 	})
