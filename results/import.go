@@ -55,7 +55,7 @@ func (s *Store) importFrom(ctx context.Context, path string) (Imported, error) {
 	if _, err := conn.ExecContext(ctx, `ATTACH ? AS other`, access{"mode": "ro"}.dsn(path)); err != nil {
 		return Imported{}, err
 	}
-	m := merger{prices: s.prices}
+	m := merger{prices: s.prices, imported: Imported{Conflicts: []string{}}}
 	err = m.run(ctx, conn)
 	_, detached := conn.ExecContext(context.WithoutCancel(ctx), `DETACH other`)
 	clear(s.rooms)
@@ -208,8 +208,12 @@ func (m *merger) takeTrials(ctx context.Context, tx *sql.Tx) (err error) {
 	if err != nil {
 		return err
 	}
+	// Of a sweep whose file is another one here, that file would list them if it asked for them.
+	const aside = `(o.gone = 1 OR s.fresh = 0 AND o.asked = '' AND (SELECT text FROM main.revisions WHERE sweep = n.key AND number = n.revision)
+		<> (SELECT r.text FROM other.revisions r JOIN other.sweeps x ON x.key = r.sweep AND x.revision = r.number WHERE x.key = o.sweep))`
 	_, err = take(ctx, tx, "sweep_trials", map[string]string{
-		"sweep": "s.ours", "trial": "t.key", "state": "t.state", "forgiven": "0", "revision": "min(o.revision, n.revision)",
+		"sweep": "s.ours", "trial": "t.key", "state": "t.state", "forgiven": "0", "gone": aside,
+		"revision": "CASE WHEN s.fresh = 1 THEN o.revision WHEN " + aside + " THEN min(o.revision, n.revision - 1) ELSE n.revision END",
 	}, "", `other.sweep_trials o JOIN took_sweeps s ON s.theirs = o.sweep JOIN main.sweeps n ON n.key = s.ours
 		JOIN other.trials ot ON ot.key = o.trial JOIN main.trials t ON t.id = ot.id
 		WHERE NOT EXISTS (SELECT 1 FROM main.sweep_trials st WHERE st.sweep = s.ours AND st.trial = t.key)`)
@@ -232,12 +236,12 @@ func (m *merger) takeAttempts(ctx context.Context, tx *sql.Tx) error {
 			(SELECT coalesce(max(number), 0) FROM main.attempts WHERE trial = k.ours) + row_number() OVER (PARTITION BY o.trial ORDER BY o.number), 1
 		FROM other.attempts o JOIN took_trials k ON k.theirs = o.trial
 		WHERE NOT EXISTS (SELECT 1 FROM took_attempts n WHERE n.trial = o.trial AND n.number = o.number);
-		UPDATE main.attempts AS a SET
-			last_step = max(a.last_step, o.last_step), noise_id = coalesce(a.noise_id, o.noise_id),
-			failure = CASE WHEN o.ended IS NOT NULL AND o.failure IS NULL THEN NULL ELSE a.failure END,
-			reason = CASE WHEN o.ended IS NOT NULL AND o.failure IS NULL THEN '' ELSE a.reason END
+		UPDATE main.attempts AS a SET last_step = max(a.last_step, o.last_step), noise_id = coalesce(a.noise_id, o.noise_id)
 		FROM other.attempts o JOIN took_attempts k ON k.trial = o.trial AND k.number = o.number AND k.fresh = 0
-		WHERE a.trial = k.ours AND a.number = k.mine`); err != nil {
+		WHERE a.trial = k.ours AND a.number = k.mine;
+		UPDATE main.attempts AS a SET ended = o.ended, failure = NULL, reason = '', log_tail = '', doubtful_until = NULL -- it was lost to this record alone
+		FROM other.attempts o JOIN took_attempts k ON k.trial = o.trial AND k.number = o.number AND k.fresh = 0
+		WHERE a.trial = k.ours AND a.number = k.mine AND a.failure IS NOT NULL AND o.ended IS NOT NULL AND o.failure IS NULL`); err != nil {
 		return err
 	}
 	n, err := take(ctx, tx, "attempts", map[string]string{
@@ -310,13 +314,39 @@ func (m *merger) takeLedger(ctx context.Context, tx *sql.Tx) error {
 	const accounts = `JOIN (SELECT account, min(name) AS name FROM other.account_names GROUP BY account) q ON q.account = o.account
 		JOIN main.account_names n ON n.name = q.name`
 	if _, err = tx.ExecContext(ctx, `
+		INSERT OR IGNORE INTO main.fingerprints SELECT * FROM other.fingerprints;
 		INSERT INTO main.ledger (trial, account, sample_rate, noise_multiplier, spent, held, opened, changed)
 		SELECT o.trial, n.account, o.sample_rate, o.noise_multiplier, o.spent, 0, o.opened, o.changed
 		FROM other.ledger o `+accounts+`
 		WHERE true ON CONFLICT (trial) DO UPDATE SET spent = max(spent, excluded.spent)`); err != nil {
 		return err
 	}
-	return m.chargeDraws(ctx, tx, accounts)
+	if err := m.chargeDraws(ctx, tx, accounts); err != nil {
+		return err
+	}
+	return m.unite(ctx, tx)
+}
+
+// unite makes one account of two whose data sets turned out to hold the same.
+func (m *merger) unite(ctx context.Context, tx *sql.Tx) error {
+	pairs, err := gather(ctx, tx, func(rows *sql.Rows) (p [2]int64, err error) { return p, rows.Scan(&p[0], &p[1]) }, `
+		SELECT DISTINCT b.account, a.account FROM main.fingerprints f JOIN main.fingerprints g ON g.digest = f.digest
+		JOIN main.account_names a ON a.name = f.name JOIN main.account_names b ON b.name = g.name WHERE a.account < b.account`)
+	into := map[int64]int64{}
+	for _, p := range pairs {
+		from, to := p[0], p[1]
+		for into[from] != 0 {
+			from = into[from]
+		}
+		for into[to] != 0 {
+			to = into[to]
+		}
+		if err == nil && from != to {
+			into[from] = to
+			err = merge(ctx, tx, from, to)
+		}
+	}
+	return err
 }
 
 // charge writes down what all trials that were taken have done now, and prices it.

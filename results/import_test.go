@@ -3,6 +3,7 @@ package results
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -71,8 +72,12 @@ func TestImportWhole(t *testing.T) {
 			t.Errorf("missing: %s", line)
 		}
 	}
-	if _, found := verify(t, into, func(text string) (sweep.SweepID, error) {
-		return file(strings.TrimSpace(strings.TrimPrefix(text, "name: "))).ID, nil
+	if _, found := verify(t, into, func(id sweep.SweepID, own bool, text string) (SweepRecord, iter.Seq2[TrialRecord, error], error) {
+		trials := grid(1)
+		if id == file("other").ID {
+			trials = grid(2)[:3]
+		}
+		return reads(trials)(id, own, text)
 	}); len(found) > 0 {
 		t.Errorf("disagreements: %q", found)
 	}
@@ -124,6 +129,49 @@ func TestImportMerges(t *testing.T) {
 	}
 	if running := scalar[string](t, ours, `SELECT state FROM trials WHERE id = ?`, here.ID()); running != "running" {
 		t.Errorf("the trial that runs here is %s", running)
+	}
+	if _, found := verify(t, ours, nil); len(found) > 0 {
+		t.Errorf("disagreements: %q", found)
+	}
+}
+
+// What data sets turned out to hold is taken over: two names of one content, each
+// known to one of the records, become one account under the tighter budget.
+func TestImportLearnsContents(t *testing.T) {
+	ours, id, trials := small(t)
+	run(t, ours, id, trials[0].Params, 0.5)
+	theirs, other := openTemp(t), grid(1)[1]
+	other.Params.Data.Name = "folder:digits"
+	add(t, theirs, file("other"), []TrialRecord{other})
+	run(t, theirs, file("other").ID, other.Params, 0.6) // outcomeOf says that the content is the same
+	if err := ours.SetBudget(t.Context(), "glyphs", Budget{Epsilon: 50, Delta: delta}); err != nil {
+		t.Fatal(err)
+	}
+	imports(t, ours, backup(t, theirs))
+	if n := scalar[int](t, ours, `SELECT count(*) FROM fingerprints`); n != 2 {
+		t.Errorf("%d fingerprints, want one for each name", n)
+	}
+	if n := scalar[int](t, ours, `SELECT count(DISTINCT account) FROM account_names`); n != 1 {
+		t.Errorf("%d accounts for one content", n)
+	}
+	if names := scalar[string](t, ours, `SELECT data FROM ledger_accounts WHERE budget_epsilon = 50 AND spent = 20`); !strings.Contains(names, "folder:digits") {
+		t.Errorf("the budget is of %s", names)
+	}
+}
+
+// A sweep whose file is another one there: what that file asks for beyond ours is
+// taken over, and set aside.
+func TestImportOfAnotherFile(t *testing.T) {
+	ours, id, trials := small(t)
+	theirs := openAt(t, backup(t, ours))
+	longer := file("small")
+	longer.Text += "# and more\n"
+	add(t, theirs, longer, grid(2))
+	if got := imports(t, ours, backup(t, theirs)); got.Trials != 6 || len(got.Conflicts) != 1 {
+		t.Errorf("%+v", got)
+	}
+	if counts, err := ours.Sweep(t.Context(), string(id)); err != nil || counts.Counts.Trials != len(trials) || counts.Counts.Gone != 6 {
+		t.Errorf("%+v, error %v; want the trials of our file, and six set aside", counts.Counts, err)
 	}
 	if _, found := verify(t, ours, nil); len(found) > 0 {
 		t.Errorf("disagreements: %q", found)
@@ -182,6 +230,13 @@ func older(t *testing.T, path string, version int) {
 		}
 	}
 	p := grid(1)[0].Params
+	fingerprint := "" // of which the migration to 3 makes a row
+	if version >= 3 {
+		fingerprint = fmt.Sprintf(`;
+		INSERT INTO accounts VALUES (1, 'example', 'add_remove', 0);
+		INSERT INTO account_names VALUES ('%[1]s', 1);
+		INSERT INTO fingerprints VALUES ('d', '%[1]s', %[2]d, %[3]d, '2026-01-01T00:01:00.000Z')`, p.Data.Name, p.Data.Train, p.Data.Validation)
+	}
 	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;
 		INSERT INTO sweeps (id, name, created, revision, state, reason, changed, accountant, delta, disclosure)
 			VALUES ('old-1', 'old', '2026-01-01T00:00:00.000Z', 1, 'completed', '', '2026-01-01T00:00:00.000Z', 'rdp', 1e-5, 'research');
@@ -192,11 +247,11 @@ func older(t *testing.T, path string, version int) {
 		INSERT INTO sweep_trials (sweep, trial, position, repeat, label, target_epsilon, delta, revision, gone, forgiven, state) VALUES (1, 1, 0, 0, 'x', NULL, 1e-5, 1, 0, 0, 'completed');
 		INSERT INTO attempts (trial, number, sweep, worker, started, ended, from_step, last_step, noise_id, failure, reason, log_tail, report_bytes)
 			VALUES (1, 1, 1, 'w', '2026-01-01T00:00:00.000Z', '2026-01-01T00:01:00.000Z', 0, %d, 'n', NULL, '', '', 9);
-		INSERT INTO outcomes VALUES (1, 1, '2026-01-01T00:01:00.000Z', 0.5, 0.5, 1, 'validation', 100, %d, 0, 'd', 'w', 'fake 1', 1);
+		INSERT INTO outcomes VALUES (1, 1, '2026-01-01T00:01:00.000Z', 0.5, 0.5, 1, 'validation', %d, %d, 0, 'd', 'w', 'fake 1', 1);
 		INSERT INTO privacy_events SELECT 1, %d, 0, '{}';
-		INSERT INTO costs VALUES (1, 1e-5, 'rdp', 'rdp/0', 99)`,
+		INSERT INTO costs VALUES (1, 1e-5, 'rdp', 'rdp/0', 99)`+fingerprint,
 		applicationID, version, p.ID(), p.Point(), p.Data.Name, p.Data.Train, p.Data.Validation, p.Model, p.Batch, p.Clip, p.Noise, p.LearnRate, p.AugMult,
-		p.Augment, p.Steps, p.EMA, p.NoiseFrom, p.Seed, strings.ReplaceAll(textOf(t, p), "'", "''"), p.Steps, p.Steps, p.Steps)); err != nil {
+		p.Augment, p.Steps, p.EMA, p.NoiseFrom, p.Seed, strings.ReplaceAll(textOf(t, p), "'", "''"), p.Steps, p.Data.Validation, p.Steps, p.Steps)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -219,7 +274,11 @@ func TestMigratesFromEverySchema(t *testing.T) {
 		if _, err := s.Recount(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
-		if _, found := verify(t, s, func(string) (sweep.SweepID, error) { return "old-1", nil }); len(found) > 0 {
+		if _, found := verify(t, s, func(sweep.SweepID, bool, string) (SweepRecord, iter.Seq2[TrialRecord, error], error) {
+			r := file("old")
+			r.ID = "old-1"
+			return r, nil, nil
+		}); len(found) > 0 {
 			t.Errorf("from schema %d: %q", version, found)
 		}
 		f, err := s.Frontier(t.Context(), "old-1")

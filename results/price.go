@@ -59,10 +59,10 @@ func ask(a privacy.Accountant, e privacy.Event, delta float64) (price, error) {
 	return price{ε, a.Version()}, err
 }
 
-// Recount empties the derived tables of what trials did and cost, and fills them
-// again from attempts and parameters. If a is not "" it becomes the accountant
-// of every sweep; otherwise each keeps its own. It returns how many trials
-// have a price.
+// Recount empties the derived tables of what trials did and cost and of the
+// grid's points, and fills them again from attempts, parameters and outcomes. If
+// a is not "" it becomes the accountant of every sweep; otherwise each keeps its
+// own. It returns how many trials have a price.
 func (s *Store) Recount(ctx context.Context, a privacy.Accountant) (int, error) {
 	n := 0
 	err := s.inTx(ctx, "recount", func(ctx context.Context, tx *sql.Tx) (err error) {
@@ -94,6 +94,11 @@ func recount(ctx context.Context, tx *sql.Tx, prices priceList, a privacy.Accoun
 		if err := charge(ctx, tx, prices, t); err != nil {
 			return 0, err
 		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM points;
+		INSERT INTO points (sweep, point, target_epsilon, delta, epsilon, n, unpriced, accuracy, accuracy_std, trial, external, data_digests)
+		SELECT * FROM computed_points`); err != nil {
+		return 0, err
 	}
 	n := 0
 	err = tx.QueryRowContext(ctx, `SELECT count(DISTINCT trial) FROM costs`).Scan(&n)

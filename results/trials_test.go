@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -221,6 +222,9 @@ func TestREADMEDescribesEveryColumn(t *testing.T) {
 		if !ok || !strings.Contains(section, "`"+c[1]+"`") {
 			t.Errorf("column %s of %s is not described", c[1], c[0])
 		}
+	}
+	if version := fmt.Sprintf("the schema's version: %d.", len(migrations)); !strings.Contains(text, version) {
+		t.Errorf("README.md does not say %q", version)
 	}
 	if names, err := filepath.Glob("schema/*.sql"); err != nil || len(names) != len(migrations) {
 		t.Errorf("schema files %v, error %v; want %d", names, err, len(migrations))

@@ -3,14 +3,10 @@ package results
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
+	"maps"
+	"slices"
 	"strings"
-
-	"sweep"
-	"sweep/privacy"
 )
 
 // A Finding is a disagreement within the record: what is written somewhere is
@@ -23,42 +19,52 @@ type Finding struct {
 // Verified counts what was looked at.
 type Verified struct {
 	Sweeps int `json:"sweeps"`
+	Listed int `json:"listed"` // of them, whose trials were derived from their file again
 	Trials int `json:"trials"`
 	Prices int `json:"prices"` // epsilons computed again
 }
 
-// An Identify says which sweep a file's text is of.
-type Identify func(text string) (sweep.SweepID, error)
-
 // verifier goes through one snapshot of the record.
 type verifier struct {
-	tx       *sql.Tx
-	prices   priceList
-	identify Identify
-	found    func(Finding)
-	seen     Verified
+	tx     *sql.Tx
+	prices priceList
+	read   ReadFile
+	found  func(Finding)
+	seen   Verified
 }
 
 // Verify derives all that can be derived from the record's facts again and tells
-// found of every disagreement: names of trials from their parameters and of
-// sweeps from their files' text, columns from parameters, states from outcomes,
-// privacy events and the ledger from attempts, and every epsilon from its event.
-// It also has SQLite check the file itself. An epsilon of an older edition of
-// its accountant is asked anew, and no disagreement unless the new one is
-// higher. It writes nothing. found is called from this goroutine.
-func (r *Reader) Verify(ctx context.Context, identify Identify, found func(Finding)) (Verified, error) {
+// found of every disagreement: names of trials from their parameters, sweeps and
+// what they list from their files' text, columns from parameters, states from
+// outcomes, outcomes from what their attempts measured last, privacy events and
+// the ledger from attempts, every epsilon from its event, and what is counted,
+// copied or added up from what it is counted from. It also has SQLite check the
+// file itself, and compares its schema with this version's. An epsilon of an
+// older edition of its accountant is asked anew, and no disagreement unless the
+// new one is higher. It writes nothing. found is called from this goroutine.
+//
+// What is written down once cannot be checked by anything in the file: what an
+// external trainer measured, digests of weights, names of workers, times, words.
+func (r *Reader) Verify(ctx context.Context, read ReadFile, found func(Finding)) (Verified, error) {
 	tx, err := r.db.BeginTx(ctx, nil) // one snapshot
 	if err != nil {
 		return Verified{}, fmt.Errorf("verify: %w", explain(err))
 	}
 	defer tx.Rollback()
-	v := &verifier{tx: tx, prices: priceList{}, identify: identify, found: found}
-	for _, step := range []func(context.Context) error{v.file, v.sweeps, v.trials} {
-		if err := step(ctx); err != nil {
-			return v.seen, fmt.Errorf("verify: %w", explain(err))
-		}
+	v := &verifier{tx: tx, prices: priceList{}, read: read, found: found}
+	if err := v.all(ctx); err != nil {
+		return v.seen, fmt.Errorf("verify: %w", explain(err))
 	}
 	return v.seen, nil
+}
+
+func (v *verifier) all(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{v.file, v.schema, v.sweeps, v.trials, v.laws} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (v *verifier) complain(where, format string, args ...any) {
@@ -88,219 +94,46 @@ func (v *verifier) file(ctx context.Context) error {
 	return err
 }
 
-func (v *verifier) sweeps(ctx context.Context) error {
-	type first struct {
-		id, name string
-		own      bool
-		text     string
+// schema compares the file's tables, views and triggers with those that this
+// version makes: a view that says something else would tell everybody so.
+func (v *verifier) schema(ctx context.Context) error {
+	fresh := sql.OpenDB(connector{":memory:", newDriver()})
+	defer fresh.Close()
+	fresh.SetMaxOpenConns(1) // each connection has a memory of its own
+	if err := transact(ctx, fresh, migrateTx); err != nil {
+		return err
 	}
-	all, err := gather(ctx, v.tx, func(rows *sql.Rows) (f first, err error) { return f, rows.Scan(&f.id, &f.name, &f.own, &f.text) },
-		`SELECT s.id, s.name, s.own_seeds, r.text FROM sweeps s JOIN revisions r ON r.sweep = s.key AND r.number = 1 ORDER BY s.key`)
+	should, err := definitions(ctx, fresh)
 	if err != nil {
 		return err
 	}
-	for _, f := range all {
-		v.seen.Sweeps++
-		switch id, err := v.identify(f.text); {
-		case err != nil:
-			v.complain("sweep "+f.id, "its first file cannot be read any more: %v", err)
-		case string(id) != f.id && !(f.own && strings.HasPrefix(f.id, f.name+"-")): // one of its own seeds may stand beside another of its file
-			v.complain("sweep "+f.id, "its first file is that of %s", id)
+	is, err := definitions(ctx, v.tx)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(should)) {
+		switch text, there := is[name]; {
+		case !there:
+			v.complain("file", "%s is missing", name)
+		case text != should[name]:
+			v.complain("file", "%s is not as this version makes it", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if _, known := should[name]; !known && strings.HasPrefix(name, "trigger ") {
+			v.complain("file", "%s is none of this version's", name)
 		}
 	}
 	return nil
 }
 
-func (v *verifier) trials(ctx context.Context) error {
-	keys, err := gather(ctx, v.tx, func(rows *sql.Rows) (key int64, err error) { return key, rows.Scan(&key) }, `SELECT key FROM trials ORDER BY key`)
-	if err != nil {
-		return err
+// definitions are the texts of all that the file's schema has, by kind and name.
+func definitions(ctx context.Context, q queryer) (map[string]string, error) {
+	all, err := gather(ctx, q, func(rows *sql.Rows) (d [2]string, err error) { return d, rows.Scan(&d[0], &d[1]) },
+		`SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'`)
+	texts := map[string]string{}
+	for _, d := range all {
+		texts[d[0]] = d[1]
 	}
-	for _, key := range keys {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		v.seen.Trials++
-		if err := v.trial(ctx, key); err != nil {
-			return fmt.Errorf("trial %d: %w", key, err)
-		}
-	}
-	return nil
-}
-
-// columns are a trial's parameters as its row has them beside their JSON form.
-type columns struct {
-	id, point, state, params, data, model, augment, noise, trainer string
-	train, validation, batch, augmult, steps, attempt              int
-	clip, sigma, rate, ema                                         float64
-	seed                                                           int64
-}
-
-func (v *verifier) trial(ctx context.Context, key int64) error {
-	var c columns
-	if err := v.tx.QueryRowContext(ctx, `
-		SELECT id, point, state, params, data, model, augment, noise, trainer, train_examples, validation_examples, batch_size, augmult, steps, attempt,
-			clip_norm, noise_multiplier, learning_rate, ema, seed FROM trials WHERE key = ?`, key,
-	).Scan(&c.id, &c.point, &c.state, &c.params, &c.data, &c.model, &c.augment, &c.noise, &c.trainer, &c.train, &c.validation, &c.batch, &c.augmult, &c.steps,
-		&c.attempt, &c.clip, &c.sigma, &c.rate, &c.ema, &c.seed); err != nil {
-		return err
-	}
-	where := "trial " + c.id
-	var p sweep.Params
-	if err := json.Unmarshal([]byte(c.params), &p); err != nil {
-		v.complain(where, "its params are no JSON: %v", err)
-		return nil
-	}
-	v.names(where, c, p)
-	if err := v.outcome(ctx, key, where, c, p); err != nil {
-		return err
-	}
-	if c.state == string(sweep.Running) {
-		return nil // what its attempt does is counted when it ends
-	}
-	return v.cost(ctx, key, where)
-}
-
-// names compares the row with what its params say.
-func (v *verifier) names(where string, c columns, p sweep.Params) {
-	if id := p.ID(); string(id) != c.id {
-		v.complain(where, "its params are those of trial %s", id)
-	}
-	if point := p.Point(); string(point) != c.point {
-		v.complain(where, "its params are of point %s, and its row says %s", point, c.point)
-	}
-	should := columns{
-		id: c.id, point: c.point, state: c.state, params: c.params, attempt: c.attempt,
-		data: p.Data.Name, model: p.Model, augment: string(p.Augment), noise: string(p.NoiseFrom), trainer: p.Trainer,
-		train: p.Data.Train, validation: p.Data.Validation, batch: p.Batch, augmult: p.AugMult, steps: p.Steps,
-		clip: p.Clip, sigma: p.Noise, rate: p.LearnRate, ema: p.EMA, seed: int64(p.Seed),
-	}
-	if c != should {
-		v.complain(where, "its columns do not say what its params say: %+v, and by params %+v", c, should)
-	}
-}
-
-// outcome holds the trial's state against what came of its attempts.
-func (v *verifier) outcome(ctx context.Context, key int64, where string, c columns, p sweep.Params) error {
-	var outcomes, newest, open int
-	var steps sql.Null[int]
-	var ended sql.Null[bool]
-	err := v.tx.QueryRowContext(ctx, `
-		SELECT (SELECT count(*) FROM outcomes WHERE trial = ?1), (SELECT steps FROM outcomes WHERE trial = ?1),
-			(SELECT a.ended IS NOT NULL AND a.failure IS NULL FROM outcomes o JOIN attempts a ON a.trial = o.trial AND a.number = o.attempt WHERE o.trial = ?1),
-			(SELECT coalesce(max(number), 0) FROM attempts WHERE trial = ?1), (SELECT count(*) FROM attempts WHERE trial = ?1 AND ended IS NULL)`, key,
-	).Scan(&outcomes, &steps, &ended, &newest, &open)
-	if err != nil {
-		return err
-	}
-	completed := c.state == string(sweep.Completed)
-	switch {
-	case completed != (outcomes == 1):
-		v.complain(where, "it is %s, and has %d outcomes", c.state, outcomes)
-	case completed && steps.V != p.Steps:
-		v.complain(where, "it is completed after %d steps of %d", steps.V, p.Steps)
-	case completed && !ended.V:
-		v.complain(where, "the attempt that its outcome is of is not there, has not ended, or failed")
-	}
-	if newest != c.attempt {
-		v.complain(where, "its newest attempt is number %d, and its row says %d", newest, c.attempt)
-	}
-	if c.state != string(sweep.Running) && open > 0 {
-		v.complain(where, "it is %s, and %d attempts have not ended", c.state, open)
-	}
-	return nil
-}
-
-// cost derives the trial's event and its prices again.
-func (v *verifier) cost(ctx context.Context, key int64, where string) error {
-	event, repeated, err := eventOf(ctx, v.tx, key)
-	if err != nil {
-		return err
-	}
-	var steps, again sql.Null[int]
-	var text sql.Null[string]
-	err = v.tx.QueryRowContext(ctx, `SELECT e.steps, e.repeated, e.event FROM trials t LEFT JOIN privacy_events e ON e.trial = t.key WHERE t.key = ?`, key).
-		Scan(&steps, &again, &text)
-	if err != nil {
-		return err
-	}
-	if event.Steps == 0 && !text.Valid {
-		return nil
-	}
-	should, err := privacy.MarshalEvent(event)
-	if err != nil {
-		return err
-	}
-	if text.V != string(should) || steps.V != event.Steps || again.V != repeated {
-		v.complain(where, "its attempts made %s, %d of them again; recorded is %s, %d again: `sweep recount` writes it anew", should, repeated, text.V, again.V)
-	}
-	if err := v.ledger(ctx, key, where); err != nil {
-		return err
-	}
-	return v.priced(ctx, key, where, string(should))
-}
-
-func (v *verifier) ledger(ctx context.Context, key int64, where string) error {
-	if selected, err := isSelection(ctx, v.tx, key); err != nil || selected {
-		return errors.Join(err, v.selection(ctx, key, where))
-	}
-	e, err := readEntry(ctx, v.tx, key)
-	if err != nil {
-		return err
-	}
-	spent := e.spent
-	e.spent = 0
-	if made, _ := e.charged(); made > spent {
-		v.complain(where, "its attempts made %d steps, and the ledger counts %d", made, spent)
-	}
-	return nil
-}
-
-// priced asks every accountant that priced the trial again.
-func (v *verifier) priced(ctx context.Context, key int64, where, event string) error {
-	type was struct {
-		question
-		price
-	}
-	all, err := gather(ctx, v.tx, func(rows *sql.Rows) (w was, err error) {
-		w.event = event
-		return w, rows.Scan(&w.delta, &w.accountant, &w.version, &w.epsilon)
-	}, `SELECT delta, accountant, version, epsilon FROM costs WHERE trial = ?`, key)
-	if err != nil {
-		return err
-	}
-	for _, w := range all {
-		now, err := v.prices.of(w.question)
-		v.seen.Prices++
-		switch {
-		case err != nil:
-			v.complain(where, "%s has no answer any more, and %v is recorded: %v", w.accountant, w.epsilon, err)
-		case now.version == w.version && !same(now.epsilon, w.epsilon), now.version != w.version && now.epsilon > w.epsilon*(1+1e-9):
-			v.complain(where, "epsilon is %v by %s, and recorded is %v by %s: `sweep recount` writes it anew", now.epsilon, now.version, w.epsilon, w.version)
-		}
-	}
-	return nil
-}
-
-// same allows for another processor's rounding.
-func same(a, b float64) bool {
-	return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
-}
-
-// selection wants a private selection that was begun to be charged, as what it is.
-func (v *verifier) selection(ctx context.Context, key int64, where string) error {
-	var sweepKey int64
-	var begun int
-	var charged sql.Null[string]
-	err := v.tx.QueryRowContext(ctx, `
-		SELECT x.sweep, (SELECT count(*) FROM attempts a WHERE a.trial = x.trial), (SELECT max(e.event) FROM ledger_events e WHERE e.sweep = s.id)
-		FROM selections x JOIN sweeps s ON s.key = x.sweep WHERE x.trial = ?`, key).Scan(&sweepKey, &begun, &charged)
-	if err != nil || begun == 0 {
-		return err
-	}
-	should, err := selectionEvent(ctx, v.tx, sweepKey)
-	if err == nil && charged.V != should {
-		v.complain(where, "the private selections of its sweep do %s, and the ledger counts %q", should, charged.V)
-	}
-	return err
+	return texts, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,14 +14,17 @@ import (
 
 var verifyCommand = &cli.Command{
 	Name: "verify", Usage: "derive every epsilon and digest in the record again, and name each disagreement",
-	Description: `Names of trials follow from their parameters and names of sweeps from their files' text, epsilons from
-what was done to the data. This computes all of them anew, has SQLite check the file, and changes nothing.
-It exits with 1 if anything in the record is not what follows from its facts.`,
+	Description: `Names of trials follow from their parameters, sweeps and the trials that they list from their files' text,
+epsilons and the ledger from what was done to the data, and points of the frontier from their trials. This
+computes all of them anew, has SQLite check the file, and changes nothing. It exits with 1 if anything in the
+record is not what follows from its facts. Of what is written down once, such as a worker's name or the digest
+of a trial's weights, nothing in the file can say whether it was changed. The lists of trials are derived again
+where their strategy is grid, random or sobol, and this version's accountant is the one that calibrated them.`,
 	Flags: append([]cli.Flag{outputFlag}, placeFlags...),
 	Action: func(c *cli.Context) error {
 		return withReader(c, func(p place, r *results.Reader) error {
 			found := []results.Finding{}
-			seen, err := r.Verify(c.Context, identify, func(f results.Finding) { found = append(found, f) })
+			seen, err := r.Verify(c.Context, reread, func(f results.Finding) { found = append(found, f) })
 			if err != nil {
 				return err
 			}
@@ -29,13 +33,23 @@ It exits with 1 if anything in the record is not what follows from its facts.`,
 	},
 }
 
-// identify is which sweep a file's text is of.
-func identify(text string) (sweep.SweepID, error) {
+// reread is a sweep's file as it would be entered now.
+func reread(id sweep.SweepID, own bool, text string) (results.SweepRecord, iter.Seq2[results.TrialRecord, error], error) {
 	s, err := search.Parse("its file", []byte(text))
 	if err != nil {
-		return "", err
+		return results.SweepRecord{}, nil, err
 	}
-	return s.ID(), nil
+	if own {
+		s = s.WithOwnSeeds(id)
+	}
+	r := sweepRecord(s.ID(), "", s)
+	if s.Adaptive() {
+		return r, nil, nil
+	}
+	return r, func(yield func(results.TrialRecord, error) bool) {
+		s.Prepare(calibrate)
+		trialRecords(id, s, nil)(yield)
+	}, nil
 }
 
 func printFindings(c *cli.Context, p place, seen results.Verified, found []results.Finding) error {
