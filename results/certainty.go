@@ -57,15 +57,17 @@ func seedNoiseOf(ctx context.Context, q queryer, sweepKey int64) (seedNoise, err
 
 // interval is that of the mean of n repeats with that standard deviation: of their
 // own where there are three or more; with fewer Student's t says nothing that is of
-// use (it multiplies two by 12.7), and the noise of all points is drawn from. It is
-// nil where nothing is known.
+// use (it multiplies two by 12.7), and the noise of all points is drawn from. So it is
+// where repeats agree to the last example, as few held-out examples make them do by
+// chance: an interval of no width would be a lie. It is nil where nothing is known.
 func (noise seedNoise) interval(mean float64, std *float64, n int) (low, high *float64, by Interval) {
 	var i stats.Interval
+	alike := std != nil && *std == 0
 	switch {
-	case n < 3 && noise.known() && len(noise.residuals) >= leastResiduals:
+	case (n < 3 || alike) && noise.known() && len(noise.residuals) >= leastResiduals:
 		i, _ = stats.PooledInterval(mean, n, noise.residuals, 0.95, 1)
 		by = ByBootstrap
-	case std != nil:
+	case std != nil && !alike:
 		i = stats.MeanInterval(mean, *std, n, 0.95)
 		by = ByT
 	default:

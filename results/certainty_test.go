@@ -2,6 +2,7 @@ package results
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,12 +91,38 @@ func TestIntervalOfOneSeed(t *testing.T) {
 		if p.Std != nil || p.Interval != ByBootstrap || !near(*p.Low, 0.8-half, 1e-9) || !near(*p.High, 0.8+half, 1e-9) {
 			t.Errorf("interval %q from %v to %v, want a bootstrap of 0.8 ± %v", p.Interval, *p.Low, *p.High, half)
 		}
-		if text := strings.Join(f.Doubts, "\n"); !strings.Contains(text, "the interval of 2 points with one or two seeds is a bootstrap") {
+		if text := strings.Join(f.Doubts, "\n"); !strings.Contains(text, "the interval of 2 points with one or two seeds, or seeds that agree exactly, is a bootstrap") {
 			t.Errorf("doubts %s\nwant one that says where intervals are from", text)
 		}
 		return
 	}
 	t.Errorf("no point with one seed: %+v", f.Points)
+}
+
+// Repeats that agree to the last example have no interval of no width: it is of
+// the other points' spread, and there is none where that is not known.
+func TestIntervalOfEqualSeeds(t *testing.T) {
+	zero := 0.0
+	if low, high, by := (seedNoise{}).interval(0.36, &zero, 2); low != nil || high != nil || by != "" {
+		t.Errorf("interval %q from %v to %v of two equal seeds, want none", by, low, high)
+	}
+	known := seedNoise{std: 0.01, freedom: 12, residuals: slices.Repeat([]float64{-0.01, 0.01}, 12)}
+	for _, n := range []int{2, 5} {
+		low, high, by := known.interval(0.36, &zero, n)
+		if by != ByBootstrap || *high-*low < 0.005 || *low > 0.36 || *high < 0.36 {
+			t.Errorf("interval %q from %v to %v of %d equal seeds, want a bootstrap around them", by, low, high, n)
+		}
+	}
+}
+
+// The held-out examples' own error: of 500 with an accuracy of 0.5 it is
+// 1.96·√(0.25/500) = 4.4 points.
+func TestSamplingErrorOfTheSplitIsSaid(t *testing.T) {
+	s, id, trials := small(t)
+	run(t, s, id, trials[0].Params, 0.5)
+	if text := strings.Join(frontierOf(t, s, id).Doubts, "\n"); !strings.Contains(text, "of 500 held-out examples: others would move all of them by up to 4.4 points") {
+		t.Errorf("doubts %s", text)
+	}
 }
 
 // With one seed each nothing is said, and two targets have a mean accuracy.

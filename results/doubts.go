@@ -76,7 +76,8 @@ func (f *Frontier) doubts(s survey) []string {
 		say(p.BestProbability != nil && *p.BestProbability < 0.95, "at epsilon %s the best point is really the best with a probability of %.0f %%: its lead over others is within the seeds' noise, and no win",
 			short(float64(p.place())), 100*deref(p.BestProbability))
 	}
-	say(pooled > 0, "the interval of %s with one or two seeds is a bootstrap over how much seeds differ at all points, taken to be alike", plural(pooled, "point"))
+	say(pooled > 0, "the interval of %s with one or two seeds, or seeds that agree exactly, is a bootstrap over how much seeds differ at all points, taken to be alike", plural(pooled, "point"))
+	f.sayMeasured(say)
 	say(seeded, "noise is seeded: whoever knows the sweep file can subtract it, and against them epsilon promises nothing")
 	say(s.restarted > 0, "%s started over with fresh noise: the repeated steps are charged", plural(s.restarted, "trial"))
 	say(s.digests > 1, "the data changed between trials (%d different contents): their accuracies cannot be compared", s.digests)
@@ -98,6 +99,21 @@ func (f *Frontier) testWords() string {
 		}
 	}
 	return ""
+}
+
+// sayMeasured says how far accuracies would move with other held-out examples,
+// which repeats do not show: all of them are measured on the same ones. That is
+// the binomial standard error of the accuracy nearest a half, times 1.96.
+func (f *Frontier) sayMeasured(say func(bool, string, ...any)) {
+	half, examples := 0.0, 0
+	for _, p := range f.Points {
+		if n := p.Params.Data.Validation; n > 0 && p.Params.EvaluatedOn() == sweep.Validation {
+			if h := 1.96 * math.Sqrt(p.Accuracy*(1-p.Accuracy)/float64(n)); h > half {
+				half, examples = h, n
+			}
+		}
+	}
+	say(half >= 0.005, "accuracies are of %d held-out examples: others would move all of them by up to %.1f points or so, alike, which intervals over seeds do not count", examples, 100*half)
 }
 
 // sayCost says what epsilon counts and what it does not.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -22,8 +23,9 @@ much seeds differ at all points of the sweep.
 With --by AXIS two neighbouring values of a hyper-parameter are compared wherever the sweep has both
 with all else alike: a paired t-test over the rest of the grid, which needs no repeats.
 
-A win is a 95 % confidence interval of the difference that lies above 0; d is the difference in
-standard deviations (Cohen's d with Hedges' correction).`,
+A win is a difference above 0 with a p below 0.05. Of several comparisons p is corrected for their
+number (Holm), and the 95 % interval is each one's own; d is the difference in standard deviations
+(Cohen's d with Hedges' correction).`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "sweep", Usage: "of `SWEEP`", DefaultText: "the newest"},
 		&cli.StringFlag{Name: "by", Usage: "compare the values of `AXIS`: learning_rate, augmult, …"},
@@ -64,25 +66,51 @@ type comparisonRow struct {
 	Low        *float64 `json:"low,omitempty"` // 95 % interval of the difference; nil with too few measurements
 	High       *float64 `json:"high,omitempty"`
 	P          *float64 `json:"p,omitempty"`
-	D          *float64 `json:"d,omitempty"`
+	Corrected  *float64 `json:"p_holm,omitempty"` // P, corrected for the number of comparisons; the verdict is by it
+	D          *float64 `json:"d,omitempty"`      // nil with fewer than three pairs, which say nothing of it
 	Pooled     bool     `json:"pooled,omitempty"` // by the spread at all points: one of the two has too few repeats
 	Verdict    string   `json:"verdict"`
 }
 
-func (v *comparisonRow) judge(c stats.Comparison, ok bool) {
+// judged takes over what c says, where it says anything.
+func (v *comparisonRow) judged(c stats.Comparison, ok bool) {
 	v.Difference = v.MeanB - v.MeanA
-	if !ok {
-		v.Verdict = "too few repeats to say"
-		return
+	if ok {
+		v.Low, v.High, v.P = &c.Interval.Low, &c.Interval.High, &c.P
+		if !math.IsNaN(c.D) {
+			v.D = &c.D
+		}
 	}
-	v.Low, v.High, v.P, v.D = &c.Interval.Low, &c.Interval.High, &c.P, &c.D
-	switch {
-	case c.Win():
-		v.Verdict = "better"
-	case c.Interval.High < 0:
-		v.Verdict = "worse"
-	default:
-		v.Verdict = "within the noise"
+}
+
+// verdicts corrects p-values for their number and says what follows.
+func verdicts(rows []comparisonRow) {
+	var p []float64
+	for _, v := range rows {
+		if v.P != nil {
+			p = append(p, *v.P)
+		}
+	}
+	corrected := stats.Holm(p)
+	for i := range rows {
+		v := &rows[i]
+		if v.P != nil {
+			v.Corrected, corrected = &corrected[0], corrected[1:]
+		}
+		switch {
+		case v.N == 0:
+			v.Verdict = "not known: no two points differ in nothing else"
+		case v.P == nil && v.N < 2:
+			v.Verdict = "too few repeats to say"
+		case v.P == nil:
+			v.Verdict = "nothing varies by which to say"
+		case *v.Corrected >= 0.05:
+			v.Verdict = "within the noise"
+		case v.Difference > 0:
+			v.Verdict = "better"
+		default:
+			v.Verdict = "worse"
+		}
 	}
 }
 
@@ -107,7 +135,7 @@ func comparePoints(c *cli.Context, r *results.Reader, id sweep.SweepID) error {
 		v := comparisonRow{A: points[0].Label, B: p.Label, MeanA: points[0].Accuracy, MeanB: p.Accuracy, N: len(p.Accuracies)}
 		comparison, pooled, ok := spread.compare(points[0].Accuracies, p.Accuracies)
 		v.Pooled = pooled
-		v.judge(comparison, ok)
+		v.judged(comparison, ok)
 		rows = append(rows, v)
 	}
 	return listComparisons(rows).print(c)
@@ -159,7 +187,7 @@ func comparePair(ctx context.Context, r *results.Reader, id sweep.SweepID, axes 
 		v.MeanB, _ = stats.MeanStd(right)
 	}
 	comparison, ok := stats.Paired(left, right)
-	v.judge(comparison, ok)
+	v.judged(comparison, ok)
 	return v, nil
 }
 
@@ -172,6 +200,7 @@ func axisKeys(axes []results.Axis) string {
 }
 
 func listComparisons(rows []comparisonRow) listing {
+	verdicts(rows)
 	l := listing{
 		headings: []string{"A", "B", "A %", "B %", "n", "B − A", "95 % interval", "p", "d", "B is"},
 		json:     map[string]any{"schema": 1, "comparisons": rows},
@@ -179,9 +208,16 @@ func listComparisons(rows []comparisonRow) listing {
 	for _, v := range rows {
 		interval, p, d := any(nil), any(nil), any(nil)
 		if v.P != nil {
-			interval, p, d = fmt.Sprintf("%+.2f to %+.2f", 100**v.Low, 100**v.High), pFormat(*v.P), fmt.Sprintf("%+.2f", *v.D)
+			interval, p = fmt.Sprintf("%+.2f to %+.2f", 100**v.Low, 100**v.High), pFormat(*v.Corrected)
 		}
-		l.rows = append(l.rows, []any{v.A, v.B, fmt.Sprintf("%.2f", 100*v.MeanA), fmt.Sprintf("%.2f", 100*v.MeanB), v.N, fmt.Sprintf("%+.2f", 100*v.Difference), interval, p, d, v.Verdict})
+		if v.D != nil {
+			d = fmt.Sprintf("%+.2f", *v.D)
+		}
+		a, b, difference := any(nil), any(nil), any(nil)
+		if v.N > 0 {
+			a, b, difference = fmt.Sprintf("%.2f", 100*v.MeanA), fmt.Sprintf("%.2f", 100*v.MeanB), fmt.Sprintf("%+.2f", 100*v.Difference)
+		}
+		l.rows = append(l.rows, []any{v.A, v.B, a, b, v.N, difference, interval, p, d, v.Verdict})
 	}
 	return l
 }
