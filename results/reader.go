@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"sync"
 
 	"github.com/mattn/go-sqlite3"
@@ -21,7 +22,9 @@ const readers = 5
 // never keeps a writer waiting.
 type Reader struct {
 	db      *sql.DB
-	pairing sync.Mutex // see twoSnapshots
+	path    string
+	file    os.FileInfo // of what was opened there
+	pairing sync.Mutex  // see twoSnapshots
 }
 
 // OpenReader opens the record at path for reading only; another process may be
@@ -70,7 +73,23 @@ func openReader(ctx context.Context, path string, a access) (*Reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Reader{db: db}, nil
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Reader{db: db, path: path, file: info}, nil
+}
+
+// ErrMoved says that the record's path leads to another file than the one that
+// was opened, or to none: what is read since is of a file that nobody writes.
+var ErrMoved = errors.New("the results file was removed or replaced since it was opened; begin again")
+
+// Moved returns an error that wraps [ErrMoved] if it was, and else nil.
+func (r *Reader) Moved() error {
+	if info, err := os.Stat(r.path); err != nil || !os.SameFile(info, r.file) {
+		return fmt.Errorf("%s: %w", r.path, ErrMoved)
+	}
+	return nil
 }
 
 // Close ends reading.

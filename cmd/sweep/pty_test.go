@@ -137,6 +137,28 @@ func TestWatchOnATerminal(t *testing.T) {
 	<-copied
 }
 
+// A terminal that is dumb gets lines as a pipe does, and no escape sequence.
+func TestWatchOnADumbTerminal(t *testing.T) {
+	t.Parallel()
+	dir, report := watchedRecord(t)
+	report()
+	cmd := sweepIn(dir, "watch")
+	cmd.Env = append(cmd.Env, "TERM=dumb")
+	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	if err != nil {
+		t.Skipf("SKIPPED: no pseudo-terminal: %v", err)
+	}
+	defer terminal.Close()
+	var seen screen
+	go func() { _, _ = io.Copy(&seen, terminal) }()
+	// Nobody runs the sweep, which it says after a line of progress.
+	waitFor(t, "the end", func() bool { return strings.Contains(seen.String(), "no process runs sweep") })
+	_ = cmd.Wait() // exit 3
+	if text := seen.String(); strings.Contains(text, "\x1b") {
+		t.Errorf("escape sequences in %q", text)
+	}
+}
+
 // No command asks the terminal what it is or how it is coloured: where nothing
 // answers, as in recorders, build logs and some multiplexers, it would wait, and
 // where something answers late the answer would end up in the user's shell.

@@ -21,10 +21,10 @@ import (
 var watchCommand = &cli.Command{
 	Name: "watch", Usage: "watch a sweep on the terminal: what runs, what is best, what failed", ArgsUsage: "[SWEEP]",
 	Description: `Keys: 1 running, 2 best, 3 failures, 4 frontier (or tab) · ↑ ↓ scroll · q leaves; the sweep goes on.
-Where the output is no terminal it prints a line now and then, as ` + "`sweep wait`" + ` does.`,
+Where the output is no terminal, or a dumb one, it prints a line now and then, as ` + "`sweep wait`" + ` does.`,
 	Flags: connectFlags,
 	Action: func(c *cli.Context) error {
-		if terminalWidth(c.App.Writer) == 0 {
+		if terminalWidth(c.App.Writer) == 0 || os.Getenv("TERM") == "dumb" {
 			p, info, err := placeAndSweep(c)
 			if err != nil {
 				return err
@@ -81,6 +81,9 @@ const curveWidth = 20
 // look reads the record.
 func (m *watching) look() tea.Msg {
 	var l look
+	if l.err = m.reader.Moved(); l.err != nil {
+		return l
+	}
 	if l.info, l.err = m.reader.Sweep(m.ctx, string(m.id)); l.err != nil {
 		return l
 	}

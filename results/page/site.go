@@ -110,7 +110,11 @@ func (s *Site) route() {
 		"POST /sweep/{id}/{action}":       s.act,
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := handler(w, r); err != nil {
+			err := s.Reader.Moved()
+			if err == nil {
+				err = handler(w, r)
+			}
+			if err != nil {
 				s.fail(w, r, err)
 			}
 		})
@@ -142,6 +146,8 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is there to read it
 	case errors.Is(err, sweep.ErrNotFound):
 		status = http.StatusNotFound
+	case errors.Is(err, results.ErrMoved):
+		status = http.StatusGone
 	case ambiguous, errors.Is(err, errBadQuery), errors.Is(err, results.ErrCondition):
 		status = http.StatusBadRequest
 	case errors.Is(err, errAction):

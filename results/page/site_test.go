@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,6 +35,31 @@ func TestOnlyWhoKnowsTheTokenGetsIn(t *testing.T) {
 	} {
 		if w, body := s.get(t, c.path, c.change); w.StatusCode != c.want {
 			t.Errorf("%s: status %d, want %d: %s", c.name, w.StatusCode, c.want, body)
+		}
+	}
+}
+
+// A file that was replaced while it is served is not shown as if it were the one
+// that is there now.
+func TestReplacedFileIsNotServed(t *testing.T) {
+	r := newRecord(t)
+	s := serve(t, r, Options{})
+	if w, body := s.get(t, "/"); w.StatusCode != http.StatusOK {
+		t.Fatalf("status %d: %s", w.StatusCode, body)
+	}
+	if err := os.Rename(r.path, r.path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	for _, there := range []bool{false, true} {
+		if there {
+			if err := os.WriteFile(r.path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, path := range []string{"/", "/sweep/" + string(r.id), "/sweep/" + string(r.id) + "/events"} {
+			if w, body := s.get(t, path); w.StatusCode != http.StatusGone || !strings.Contains(body, "removed or replaced") {
+				t.Errorf("%s, another file there %v: status %d: %s", path, there, w.StatusCode, body)
+			}
 		}
 	}
 }
