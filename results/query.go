@@ -30,17 +30,20 @@ var describing = []string{
 	"function_list", "quick_check", "integrity_check", "foreign_key_check",
 }
 
+// settable are those of them that set what they tell when they are given a value.
+var settable = []string{"user_version", "application_id", "schema_version"}
+
 // recursive is SQLITE_RECURSIVE, which the driver does not export.
 const recursive = 33
 
 // allow is SQLite's authorizer for queries. It is asked about every action of a
 // statement before the statement runs.
-func allow(action int, what, _, _ string) int {
+func allow(action int, what, argument, _ string) int {
 	switch action {
 	case sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, recursive: // load_extension is switched off
 		return sqlite3.SQLITE_OK
 	case sqlite3.SQLITE_PRAGMA:
-		if slices.Contains(describing, what) {
+		if slices.Contains(describing, what) && (argument == "" || !slices.Contains(settable, what)) {
 			return sqlite3.SQLITE_OK
 		}
 	}

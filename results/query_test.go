@@ -52,7 +52,7 @@ func TestQueryOnlyReads(t *testing.T) {
 	for _, query := range []string{
 		`DELETE FROM trials`, `UPDATE sweeps SET name = 'x'`, `INSERT INTO sweeps DEFAULT VALUES`, `DROP TABLE metrics`, `CREATE TABLE x (y)`,
 		`CREATE TEMP TABLE x (y)`, `ATTACH '` + elsewhere + `' AS x`, `VACUUM INTO '` + elsewhere + `'`, `PRAGMA query_only = 0`, `PRAGMA journal_mode = DELETE`,
-		`SELECT 1; DELETE FROM trials`, `BEGIN IMMEDIATE`, `REINDEX`, `ANALYZE`,
+		`SELECT 1; DELETE FROM trials`, `BEGIN IMMEDIATE`, `REINDEX`, `ANALYZE`, `PRAGMA user_version = 9`, `PRAGMA application_id(1)`,
 	} {
 		table, err := s.Query(t.Context(), query)
 		if err == nil { // the first statement of several may be answered, but not all of them

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sweep"
 	"sweep/privacy"
 	"sweep/results"
 )
@@ -14,7 +15,8 @@ var bestCommand = &cli.Command{
 	Name: "best", Usage: "list a sweep's best points, and which of them seeds alone could explain", ArgsUsage: "[SWEEP]",
 	Description: `Points are ranked by mean accuracy over their repeats, of the averaged (EMA) weights after the
 last step. "behind" is how far a point is below the first, with the p-value of Welch's t-test over
-repeats: above 0.05 the difference may be the seeds'. With one or two repeats interval and p-value
+repeats: above 0.05 the difference may be the seeds'. It does not count that the first was picked for
+being the first; "sure %" of ` + "`sweep frontier`" + ` does. With one or two repeats interval and p-value
 are by how much seeds differ at all points of the sweep. Accuracy is on the split that chose the
 points; "test %" is the same weights on the test split, where the trainer measured it, and ranks nothing.`,
 	Flags: append([]cli.Flag{
@@ -50,8 +52,10 @@ points; "test %" is the same weights on the test split, where the trainer measur
 			if c.String("output") == "csv" {
 				w = c.App.ErrWriter
 			}
-			_, err = fmt.Fprintf(w, "\n- %s\n- %s\n", disclosed(cost.Disclosure), cost)
-			return err
+			if err := remark(w, "\n- "+disclosed(cost.Disclosure)); err != nil || info.Counts.Trials <= 1 && cost.Disclosure != sweep.PrivateSelect {
+				return err
+			}
+			return remark(w, "- "+cost.String())
 		})
 	},
 }

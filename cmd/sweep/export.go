@@ -20,7 +20,8 @@ var exportCommand = &cli.Command{
     sweep export --format csv                       a line for each trial
     sweep export --format parquet --what curves --out curves.parquet
 Folders, which --out names and which must not exist yet:
-    sweep export --format mlflow --out mlruns       then: mlflow ui --backend-store-uri mlruns
+    sweep export --format mlflow --out mlruns       then: MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri mlruns
+                                                    (or mlflow migrate-filestore, into its database)
     sweep export --format tensorboard --out runs    then: tensorboard --logdir runs
 
 What is written is a copy: the record stays what counts. A file or folder appears whole or not at all.`,

@@ -124,9 +124,12 @@ func printFrontier(c *cli.Context, f results.Frontier) error {
 	case "csv":
 		w = c.App.ErrWriter // CSV must stay a table
 	}
-	fmt.Fprintf(w, "\nδ = %s, ε by %s, add/remove one example; accuracy of the averaged (EMA) weights after the last step\n", exact(f.Delta), f.Accountant)
+	sentences := []string{fmt.Sprintf("\nδ = %s, ε by %s, add/remove one example; accuracy of the averaged (EMA) weights after the last step", exact(f.Delta), f.Accountant)}
 	for _, doubt := range f.Doubts {
-		if _, err := fmt.Fprintf(w, "- %s\n", doubt); err != nil {
+		sentences = append(sentences, "- "+doubt)
+	}
+	for _, s := range sentences {
+		if err := remark(w, s); err != nil {
 			return err
 		}
 	}

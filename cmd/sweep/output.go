@@ -8,7 +8,10 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"strings"
+	"unicode"
 
+	"charm.land/lipgloss/v2"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/urfave/cli/v2"
@@ -40,13 +43,58 @@ func (l listing) print(c *cli.Context) error {
 		_, err := fmt.Fprintln(w, l.pretty(plain).RenderMarkdown())
 		return err
 	case "table", "": // "" on commands without the flag, which end with a table
-		t := l.pretty(plain)
-		t.Style().Size.WidthMax = terminalWidth(w) // a line that wraps is no table any more
-		_, err := fmt.Fprintln(w, t.Render())
-		return err
+		width := terminalWidth(w)
+		for _, part := range l.within(width) {
+			t := part.pretty(plain)
+			t.Style().Size.WidthMax = width // a line that wraps is no table any more
+			if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+				return err
+			}
+		}
+		return nil
 	default:
 		return usagef("-o %s: the formats are table, json, csv and md", format)
 	}
+}
+
+// within divides l's columns among tables that each fit the width, of which 0 is
+// any, and begin with the first column: nothing is lost on a narrow terminal.
+func (l listing) within(width int) []listing {
+	part := func(columns []int) listing {
+		var p listing
+		for _, i := range columns {
+			p.headings = append(p.headings, l.headings[i])
+		}
+		for _, row := range l.rows {
+			var cells []any
+			for _, i := range columns {
+				cells = append(cells, row[i])
+			}
+			p.rows = append(p.rows, cells)
+		}
+		return p
+	}
+	var parts []listing
+	var columns []int
+	used := 0
+	for i := range l.headings {
+		needs := l.columnWidth(i)
+		if len(columns) > 1 && width > 0 && used+needs > width {
+			parts = append(parts, part(columns))
+			columns, used = []int{0}, l.columnWidth(0)
+		}
+		columns, used = append(columns, i), used+needs
+	}
+	return append(parts, part(columns))
+}
+
+// columnWidth is how many columns of the terminal one of l's takes.
+func (l listing) columnWidth(i int) int {
+	widest := text.LongestLineLen(l.headings[i])
+	for _, row := range l.rows {
+		widest = max(widest, text.LongestLineLen(plain(row[i])))
+	}
+	return widest + 2 // a space on either side
 }
 
 // terminalWidth is how many columns w has; 0 where it is no terminal.
@@ -128,12 +176,31 @@ func (l listing) numeric(column int) bool {
 	return true
 }
 
-// plain shows a value to a person.
+// plain shows a value to a person. What a trainer or a worker has said goes
+// through it, so that no control character of theirs reaches the terminal.
 func plain(v any) string {
-	if f, ok := v.(float64); ok {
+	if f, ok := v.(float64); ok && !math.IsInf(f, 0) {
 		return strconv.FormatFloat(f, 'g', 6, 64)
 	}
-	return exact(v)
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, exact(v))
+}
+
+// remark prints a sentence below a table, on a terminal within its width.
+func remark(w io.Writer, sentence string) error {
+	if width := terminalWidth(w); width > 0 {
+		indent := ""
+		if strings.HasPrefix(sentence, "- ") {
+			indent = "  "
+		}
+		sentence = strings.ReplaceAll(lipgloss.Wrap(sentence, max(20, width-len(indent)), ""), "\n", "\n"+indent)
+	}
+	_, err := fmt.Fprintln(w, sentence)
+	return err
 }
 
 // exact shows a value to a program.
@@ -144,6 +211,9 @@ func exact(v any) string {
 	case float64:
 		if math.IsInf(v, 1) {
 			return "inf"
+		}
+		if math.IsInf(v, -1) {
+			return "-inf"
 		}
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	default:
@@ -158,6 +228,8 @@ func (f jsonFloat) MarshalJSON() ([]byte, error) {
 	switch v := float64(f); {
 	case math.IsInf(v, 1):
 		return []byte(`"inf"`), nil
+	case math.IsInf(v, -1):
+		return []byte(`"-inf"`), nil
 	case math.IsNaN(v):
 		return []byte("null"), nil
 	default:

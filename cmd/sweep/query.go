@@ -24,7 +24,7 @@ var queryCommand = &cli.Command{
     sweep query - <question.sql
 
 Views for people are trial_results, point_results, frontier, sweep_progress and curves; results/README.md
-describes every column and has ten queries to begin with. Whatever is no query is refused.`,
+describes every column and has a dozen queries to begin with. Whatever is no query is refused.`,
 	Flags: append([]cli.Flag{outputFlag}, placeFlags...),
 	Action: func(c *cli.Context) error {
 		text, err := queryText(c)
