@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,7 @@ type place struct {
 
 	checkpoints string // URL of their store; "" is the folders of the trials
 	payloadKey  string // file with the key of payloads; "" sends them in the clear
+	temporalUI  string // address of a cluster's web pages; "" is the embedded server's own, where one runs
 }
 
 const defaultDB = "results.db"
@@ -37,6 +39,12 @@ var placeFlags = []cli.Flag{
 var connectFlags = append([]cli.Flag{
 	&cli.StringFlag{Name: "payload-key", EnvVars: []string{"SWEEP_PAYLOAD_KEY"}, Usage: "encrypt what Temporal sees of a sweep with the key in `FILE` (`sweep payload-key FILE` makes one)"},
 }, placeFlags...)
+
+// temporalUIFlag is of commands whose pages lead to workflows.
+var temporalUIFlag = &cli.StringFlag{
+	Name: "temporal-ui", EnvVars: []string{"SWEEP_TEMPORAL_UI"}, DefaultText: "the embedded server's",
+	Usage: "`URL` of the cluster's web pages, to which those of trials lead (https://cloud.temporal.io on Temporal Cloud)",
+}
 
 func placeOf(c *cli.Context) (place, error) {
 	file := c.String("db")
@@ -54,8 +62,15 @@ func placeOf(c *cli.Context) (place, error) {
 	if data, err = filepath.Abs(data); err != nil {
 		return place{}, err
 	}
+	ui := c.String(temporalUIFlag.Name)
+	if u, err := url.Parse(ui); ui != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return place{}, usagef("--temporal-ui %s: not the address of a web page; http://temporal.example.org:8080 is one", ui)
+	}
 	store, err := checkpointStore(c.String(checkpointsFlag.Name))
-	return place{db: db, state: strings.TrimSuffix(db, ".db") + ".d", data: data, checkpoints: store, payloadKey: c.String("payload-key")}, err
+	return place{
+		db: db, state: strings.TrimSuffix(db, ".db") + ".d", data: data,
+		checkpoints: store, payloadKey: c.String("payload-key"), temporalUI: ui,
+	}, err
 }
 
 // spool is where trials leave their files.

@@ -5,15 +5,15 @@ import (
 	"testing"
 
 	"sweep"
-	"sweep/workflows/devserver"
 )
 
 // The page's links to Temporal's UI are those of the workflows that run, which of
 // a sealed sweep are named without hyper-parameters.
 func TestTemporalLinks(t *testing.T) {
 	p := recordIn(t, t.TempDir())
-	info := devserver.Info{Namespace: "sweep", UIURL: "http://127.0.0.1:8233/?token=x"}
-	link := func() string { return temporalURL(info, trialShown(p, "s-1", "η=2", sweep.TrialID("t1"))) }
+	link := func() string {
+		return temporalURL("http://127.0.0.1:8233/?token=x", "sweep", trialShown(p, "s-1", "η=2", sweep.TrialID("t1")))
+	}
 	for _, c := range []struct {
 		keys []string
 		want string

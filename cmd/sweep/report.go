@@ -17,6 +17,7 @@ var reportCommand = &cli.Command{
 	Name: "report", Usage: "write a sweep as one HTML file, to keep or to pass on", ArgsUsage: "[SWEEP]",
 	Description: "The file has the charts and tables of `sweep ui`, all that must be said with them, and the sweep's own file. It needs nothing else and fetches nothing.",
 	Flags: append([]cli.Flag{
+		temporalUIFlag,
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "report.html", Usage: "`FILE` to write; - is standard output"},
 	}, placeFlags...),
 	Action: func(c *cli.Context) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
 
 	"sweep"
 	"sweep/results"
@@ -30,6 +33,7 @@ it nobody on this machine gets in. The page fetches nothing from elsewhere.
 
 From another machine:  ssh -L 8080:127.0.0.1:8080 HOST  and  sweep ui --addr 127.0.0.1:8080`,
 	Flags: append([]cli.Flag{
+		temporalUIFlag,
 		&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "`ADDRESS` to listen on; port 0 is a free one"},
 		&cli.BoolFlag{Name: "allow-actions", Usage: "let the page pause, resume, stop and cancel sweeps, and set how many trials run at a time"},
 		&cli.BoolFlag{Name: "open", Usage: "open it in the browser"},
@@ -102,11 +106,11 @@ func pageOptions(p place, r *results.Reader) page.Options {
 		Reader: r, Path: p.db, Version: version(),
 		Log: func(ref sweep.AttemptRef) (string, error) { return p.spool().LogTail(ref) },
 		Temporal: func(id sweep.SweepID, label string, trial sweep.TrialID) string {
-			info, err := devserver.Running(p.state)
-			if err != nil || info.UIURL == "" {
+			address, namespace := temporalPages(p)
+			if address == "" {
 				return ""
 			}
-			return temporalURL(info, trialShown(p, id, label, trial))
+			return temporalURL(address, namespace, trialShown(p, id, label, trial))
 		},
 		Served: func() bool {
 			_, err := devserver.Running(p.state)
@@ -121,16 +125,31 @@ func trialShown(p place, id sweep.SweepID, label string, trial sweep.TrialID) wo
 	return workflows.TrialInput{Sweep: id, Candidate: sweep.Candidate{Trial: trial, Label: label}, Private: len(keys) > 0}
 }
 
-// temporalURL is the address of the trial's workflow in the server's own UI.
-func temporalURL(info devserver.Info, trial workflows.TrialInput) string {
-	address, err := url.Parse(info.UIURL)
+// temporalPages is where Temporal shows the workflows of this results file, and in
+// which namespace: "" if nothing says so.
+func temporalPages(p place) (address, namespace string) {
+	if configured() {
+		profile, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{EnvLookup: environment{}})
+		if err != nil {
+			return "", "" // what is wrong is said by whoever wants to connect
+		}
+		return p.temporalUI, cmp.Or(profile.Namespace, client.DefaultNamespace)
+	}
+	info, err := devserver.Running(p.state)
+	if err != nil {
+		return "", ""
+	}
+	return cmp.Or(p.temporalUI, info.UIURL), info.Namespace
+}
+
+// temporalURL is the address of the trial's workflow in Temporal's web pages,
+// which may lie below a path of their own behind a proxy.
+func temporalURL(pages, namespace string, trial workflows.TrialInput) string {
+	address, err := url.Parse(pages)
 	if err != nil {
 		return ""
 	}
-	workflow := trial.WorkflowID()
-	address.Path = "/namespaces/" + info.Namespace + "/workflows/" + workflow
-	address.RawPath = "/namespaces/" + url.PathEscape(info.Namespace) + "/workflows/" + url.PathEscape(workflow)
-	return address.String()
+	return address.JoinPath("namespaces", url.PathEscape(namespace), "workflows", url.PathEscape(trial.WorkflowID())).String()
 }
 
 // act tells a running sweep what the page's button says.
