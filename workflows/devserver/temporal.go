@@ -167,7 +167,7 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                 CachedWorkflows,
 
 		// What other clusters might want to copy is kept in memory, 8 MiB by
-		// its own count and 20 by the heap's. There are none; 1 MiB is the least.
+		// its own count. There are none; 1 MiB is the least.
 		dynamicconfig.XDCCacheMaxSizeBytes.Key(): 1,
 	}
 }
