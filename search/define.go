@@ -2,6 +2,7 @@ package search
 
 import (
 	"regexp"
+	"sync"
 	"time"
 
 	"sweep"
@@ -46,9 +47,9 @@ type def struct {
 	limits   interval // of an integer or a number
 	inf      bool     // inf is a value too
 	choices  []string
-	pattern  *regexp.Regexp // of a text
-	like     string         // pattern, in words
-	fallback string         // the default, as a file would write it; "" if there is none
+	pattern  func() *regexp.Regexp // of a text
+	like     string                // pattern, in words
+	fallback string                // the default, as a file would write it; "" if there is none
 	required bool
 	doc      string
 	keys     []def             // of a mapping
@@ -80,14 +81,20 @@ func (d def) names() []string {
 	return names
 }
 
+// Patterns of texts. To compile them takes milliseconds, which commands that read
+// no sweep file should not pay for when they start.
 var (
-	plainName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
-	dataName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,59}(:[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$`)
-	modelName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
-	layerNames = regexp.MustCompile(`^[a-z0-9][a-z0-9/_-]{0,99}(\+[a-z0-9][a-z0-9/_-]{0,99})*$`)
-	localPath  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,9}$`)
-	hexDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	plainName  = lazily(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
+	dataName   = lazily(`^[a-z0-9][a-z0-9-]{0,59}(:[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$`)
+	modelName  = lazily(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+	layerNames = lazily(`^[a-z0-9][a-z0-9/_-]{0,99}(\+[a-z0-9][a-z0-9/_-]{0,99})*$`)
+	localPath  = lazily(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,9}$`)
+	hexDigest  = lazily(`^[0-9a-f]{64}$`)
 )
+
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // accountants are those that sweep files may name, the default first. They are
 // upper bounds all; package privacy says how tight.

@@ -50,7 +50,7 @@ func (p *parser) scalar(d def, path string, n *yaml.Node) (any, bool) {
 	case condition:
 		return p.condition(path, n)
 	}
-	if !d.pattern.MatchString(v) {
+	if !d.pattern().MatchString(v) {
 		p.complain(at(n), "%s: %s does not fit; use %s", path, quote(n), d.like)
 		return nil, false
 	}

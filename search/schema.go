@@ -101,7 +101,7 @@ func (d def) one() schema {
 		}
 		return d.mappingSchema()
 	}
-	return schema{"type": "string", "pattern": d.pattern.String()}
+	return schema{"type": "string", "pattern": d.pattern().String()}
 }
 
 func (d def) mappingSchema() schema {
