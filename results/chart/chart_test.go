@@ -296,3 +296,40 @@ func TestPaletteContrast(t *testing.T) {
 		}
 	}
 }
+
+// A point's value stands where it covers neither a published figure nor the line,
+// whichever side that is.
+func TestValuesKeepClear(t *testing.T) {
+	for _, near := range []Dot{{Epsilon: 3.6, Accuracy: 73}, {Epsilon: 4, Accuracy: 74}, {Epsilon: 4.4, Accuracy: 68}} {
+		f := Frontier{References: []Dot{near}}
+		for i, accuracy := range []float64{50, 60, 70, 90} {
+			f.Best = append(f.Best, FrontierPoint{Dot: Dot{Epsilon: math.Pow(2, float64(i)), Accuracy: accuracy}, Low: math.NaN(), High: math.NaN()})
+		}
+		d, values := f.Draw(), 0
+		p := f.frame()
+		for _, m := range d.Marks {
+			if m.Class != "value" {
+				continue
+			}
+			values++
+			half := textWidth(m.Words, 12) / 2
+			covers := func(q Point) bool {
+				return math.Abs(q.X-m.Points[0].X) < half+3 && q.Y < m.Points[0].Y+3 && q.Y > m.Points[0].Y-13
+			}
+			if covers(p.at(near.Epsilon, near.Accuracy)) {
+				t.Errorf("with a reference at %+v the value %s covers it", near, m.Words)
+			}
+			for i, b := range f.Best[1:] {
+				from, to := p.at(f.Best[i].Epsilon, f.Best[i].Accuracy), p.at(b.Epsilon, b.Accuracy)
+				for share := 0.0; share <= 1; share += 0.01 {
+					if q := (Point{from.X + share*(to.X-from.X), from.Y + share*(to.Y-from.Y)}); covers(q) {
+						t.Fatalf("with a reference at %+v the value %s covers the line", near, m.Words)
+					}
+				}
+			}
+		}
+		if values != 4 {
+			t.Errorf("%d values, want 4", values)
+		}
+	}
+}

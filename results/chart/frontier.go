@@ -68,6 +68,9 @@ func (f Frontier) Draw() Drawing {
 		}
 	}
 	p.best(&d, f.Best, path)
+	if len(path) <= 12 {
+		p.values(&d, path, f.References)
+	}
 	f.legend(&d, p)
 	return d
 }
@@ -148,10 +151,60 @@ func (p frame) best(d *Drawing, all, path []FrontierPoint) {
 			mark.Class = "ring"
 		}
 		d.add(mark)
-		if len(path) <= 12 && !b.Dominated {
-			d.text("value", Point{at.X - 8, at.Y - 9}, End, 12, fmt.Sprintf("%.1f", b.Accuracy))
+	}
+}
+
+// values writes the accuracy of each point beside it, on the side where that is
+// least in the way of the line, references and other values, and on ground of its
+// own where dots stand close.
+func (p frame) values(d *Drawing, path []FrontierPoint, references []Dot) {
+	var taken []Point
+	for _, r := range references {
+		if r.drawable() {
+			taken = append(taken, p.at(r.Epsilon, r.Accuracy))
 		}
 	}
+	for i, b := range path {
+		at := p.at(b.Epsilon, b.Accuracy)
+		taken = append(taken, at)
+		if i > 0 {
+			from := p.at(path[i-1].Epsilon, path[i-1].Accuracy)
+			for share := 0.0; share < 1; share += 1. / 64 {
+				taken = append(taken, Point{from.X + share*(at.X-from.X), from.Y + share*(at.Y-from.Y)})
+			}
+		}
+	}
+	for _, b := range path {
+		words := fmt.Sprintf("%.1f", b.Accuracy)
+		box := p.room(p.at(b.Epsilon, b.Accuracy), textWidth(words, 12), taken)
+		d.add(Mark{Shape: Rect, Class: "ground", Points: box[:]})
+		d.text("value", Point{(box[0].X + box[1].X) / 2, box[1].Y - 3}, Middle, 12, words)
+		for x := box[0].X; x <= box[1].X; x += 6 {
+			taken = append(taken, Point{x, box[1].Y - 7})
+		}
+	}
+}
+
+// room is the box beside at, of that width and a line's height, that covers the
+// fewest of the places that are taken; above to the left if nothing is.
+func (p frame) room(at Point, width float64, taken []Point) (best [2]Point) {
+	const away, height, clear = 8, 14, 6
+	least := math.MaxInt
+	for _, corner := range []Point{{at.X - away - width, at.Y - away - height}, {at.X - width/2, at.Y - 2*away - height}, {at.X + away, at.Y + away}, {at.X + away, at.Y - away - height}, {at.X - away - width, at.Y + away}} {
+		covered := 0
+		for _, q := range taken {
+			if q != at && q.X > corner.X-clear && q.X < corner.X+width+clear && q.Y > corner.Y-clear && q.Y < corner.Y+height+clear {
+				covered++
+			}
+		}
+		if corner.X < p.x.A || corner.X+width > p.x.B || corner.Y < p.y.B || corner.Y+height > p.y.A {
+			covered += 1000
+		}
+		if covered < least {
+			least, best = covered, [2]Point{{corner.X - 2, corner.Y}, {corner.X + width + 2, corner.Y + height}}
+		}
+	}
+	return best
 }
 
 // legend explains the marks in a corner where the curve seldom is: below right.
