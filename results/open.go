@@ -38,7 +38,7 @@ var (
 		"_foreign_keys": "1", "_stmt_cache_size": "100", "_cache_size": "-32768",
 	}
 
-	reading = access{"mode": "ro", "_query_only": "1", "_stmt_cache_size": "50", "_cache_size": "-16384"}
+	reading = access{"mode": "ro", "_query_only": "1", "_stmt_cache_size": "50", "_cache_size": "-8192"}
 
 	// peeking reads the file itself, without locks and side files, whatever it is.
 	peeking = access{"mode": "ro", "immutable": "1"}

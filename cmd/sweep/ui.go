@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -62,6 +63,9 @@ func serveUI(c *cli.Context, p place, r *results.Reader) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	// Pages of large sweeps leave much to collect; a page that is kept open all
+	// day should not keep it.
+	debug.SetMemoryLimit(96 << 20)
 	server := &http.Server{Handler: site, ReadHeaderTimeout: 10 * time.Second}
 	server.RegisterOnShutdown(site.LetGo)
 	if _, err := fmt.Fprintln(c.App.Writer, site.URL()); err != nil {

@@ -54,6 +54,7 @@ type Site struct {
 	templates *template.Template
 	mux       *http.ServeMux
 	grids     sync.Map      // axes of sweeps, by what they depend on
+	turns     chan struct{} // holds one for each page that is being made
 	closing   chan struct{} // closed when pages that watch are to let go
 }
 
@@ -64,7 +65,10 @@ func New(ctx context.Context, o Options, hosts ...string) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{Options: o, gate: newGate(hosts), watch: watch, mux: http.NewServeMux(), closing: make(chan struct{})}
+	s := &Site{
+		Options: o, gate: newGate(hosts), watch: watch, mux: http.NewServeMux(),
+		turns: make(chan struct{}, pagesAtOnce), closing: make(chan struct{}),
+	}
 	if s.templates, err = parse(); err != nil {
 		return nil, errors.Join(err, watch.Close())
 	}
@@ -93,26 +97,26 @@ func (s *Site) route() {
 	s.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
 	s.mux.HandleFunc("GET /static/chart.css", chartCSS)
 	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, static, "icon.svg") })
-	for pattern, handler := range map[string]func(http.ResponseWriter, *http.Request) error{
+	for pattern, handle := range map[string]handler{
 		"GET /{$}":                        s.home,
 		"GET /ledger":                     s.ledger,
-		"GET /sweep/{id}":                 s.overview,
-		"GET /sweep/{id}/trials":          s.trials,
-		"GET /sweep/{id}/explore":         s.explore,
-		"GET /sweep/{id}/curves":          s.curves,
-		"GET /sweep/{id}/workers":         s.workers,
-		"GET /sweep/{id}/compare":         s.compare,
-		"GET /sweep/{id}/privacy":         s.privacy,
+		"GET /sweep/{id}":                 s.inTurn(s.overview),
+		"GET /sweep/{id}/trials":          s.inTurn(s.trials),
+		"GET /sweep/{id}/explore":         s.inTurn(s.explore),
+		"GET /sweep/{id}/curves":          s.inTurn(s.curves),
+		"GET /sweep/{id}/workers":         s.inTurn(s.workers),
+		"GET /sweep/{id}/compare":         s.inTurn(s.compare),
+		"GET /sweep/{id}/privacy":         s.inTurn(s.privacy),
 		"GET /sweep/{id}/events":          s.events,
-		"GET /sweep/{id}/frontier/{kind}": s.picture,
-		"GET /sweep/{id}/report.html":     s.report,
+		"GET /sweep/{id}/frontier/{kind}": s.inTurn(s.picture),
+		"GET /sweep/{id}/report.html":     s.inTurn(s.report),
 		"GET /trial/{id}":                 s.trial,
 		"POST /sweep/{id}/{action}":       s.act,
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			err := s.Reader.Moved()
 			if err == nil {
-				err = handler(w, r)
+				err = handle(w, r)
 			}
 			if err != nil {
 				s.fail(w, r, err)
