@@ -24,7 +24,8 @@ type share struct {
 
 func newSplit(q Question) (split, error) {
 	var s split
-	var rest Composed
+	rest := plain(q.Event)
+	costly := len(phases(rest)) > 0
 	take := func(e Event, times int) error {
 		asked := Question{Event: e, Relation: q.Relation}
 		var p pricer = certified{asked}
@@ -42,14 +43,12 @@ func newSplit(q Question) (split, error) {
 			if err := take(p.step, p.times); err != nil {
 				return split{}, err
 			}
-		default:
-			rest = append(rest, repeat(p))
 		}
 	}
-	if alone := len(s.parts) == 1 && s.parts[0].times == 1; len(s.parts) == 0 || alone && len(rest) == 0 {
+	if alone := len(s.parts) == 1 && s.parts[0].times == 1; len(s.parts) == 0 || alone && !costly {
 		return split{}, ErrNotApplicable
 	}
-	if len(rest) > 0 {
+	if costly {
 		s.parts = append(s.parts, share{certified{Question{Event: rest, Relation: q.Relation}}, 1})
 	}
 	var err error
@@ -60,29 +59,18 @@ func newSplit(q Question) (split, error) {
 	return s, nil
 }
 
-// repeat is the phase as one event, of those that are no [Select], [OneOf] or [Subset].
-func repeat(p phase) Event {
-	switch e := p.step.(type) {
-	case DPSGD:
-		e.Steps = p.times
-		return e
-	case TruncatedPoisson:
-		e.Steps = p.times
-		return e
-	case FixedSize:
-		e.Steps = p.times
-		return e
-	case Gaussian:
-		e.Count = p.times
-		return e
-	case Laplace:
-		e.Count = p.times
-		return e
-	case RandomizedResponse:
-		e.Count = p.times
-		return e
+// plain are the parts of e that are no [Select], [OneOf] or [Subset].
+func plain(e Event) (rest Composed) {
+	switch e := e.(type) {
+	case Composed:
+		for _, part := range e {
+			rest = append(rest, plain(part)...)
+		}
+	case Select, OneOf, Subset:
+	default:
+		rest = Composed{e}
 	}
-	return p.step
+	return rest
 }
 
 func (s split) epsilon(delta float64) (float64, error) {
