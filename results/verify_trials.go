@@ -56,9 +56,11 @@ func (v *verifier) trial(ctx context.Context, key int64) error {
 	if err := v.outcome(ctx, key, where, c, p); err != nil {
 		return err
 	}
-	if selected, err := isSelection(ctx, v.tx, key); err != nil {
+	selected, err := isSelection(ctx, v.tx, key)
+	if err != nil {
 		return err
-	} else if selected {
+	}
+	if selected {
 		if err := v.selection(ctx, key, where); err != nil {
 			return err
 		}
@@ -66,7 +68,7 @@ func (v *verifier) trial(ctx context.Context, key int64) error {
 	if c.state == string(sweep.Running) {
 		return nil // what its attempt does is counted when it ends
 	}
-	return v.cost(ctx, key, where, c.state == string(sweep.Completed))
+	return v.cost(ctx, key, where, selected, c.state == string(sweep.Completed))
 }
 
 // names compares the row with what its params say.
@@ -120,7 +122,7 @@ func (v *verifier) outcome(ctx context.Context, key int64, where string, c colum
 }
 
 // cost derives the trial's event and its prices again.
-func (v *verifier) cost(ctx context.Context, key int64, where string, completed bool) error {
+func (v *verifier) cost(ctx context.Context, key int64, where string, selected, completed bool) error {
 	event, repeated, err := eventOf(ctx, v.tx, key)
 	if err != nil {
 		return err
@@ -142,8 +144,10 @@ func (v *verifier) cost(ctx context.Context, key int64, where string, completed 
 	if text.V != string(should) || steps.V != event.Steps || again.V != repeated {
 		v.complain(where, "its attempts made %s, %d of them again; recorded is %s, %d again: `sweep recount` writes it anew", should, repeated, text.V, again.V)
 	}
-	if err := v.ledger(ctx, key, where); err != nil {
-		return err
+	if !selected { // which is charged as a whole
+		if err := v.ledger(ctx, key, where); err != nil {
+			return err
+		}
 	}
 	if err := v.priced(ctx, key, where, string(should)); err != nil || !completed {
 		return err
@@ -152,9 +156,6 @@ func (v *verifier) cost(ctx context.Context, key int64, where string, completed 
 }
 
 func (v *verifier) ledger(ctx context.Context, key int64, where string) error {
-	if selected, err := isSelection(ctx, v.tx, key); err != nil || selected {
-		return err // it is charged as a whole
-	}
 	e, err := readEntry(ctx, v.tx, key)
 	if err != nil {
 		return err
