@@ -100,13 +100,14 @@ func (b *browser) run(t testing.TB, actions ...chromedp.Action[chromedp.Void]) {
 }
 
 // until waits for a condition in the page's own language, which may hold on the
-// page that a click leads to and not yet on this one.
+// page that a click leads to and not yet on this one. Of a page that is still being
+// read nothing holds: what is asked next may not be there yet.
 func (b *browser) until(t testing.TB, condition string) {
 	t.Helper()
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var holds bool
-		if holds, err = chromedp.Run(b.Context, chromedp.Evaluate[bool]("Boolean("+condition+")")); holds {
+		if holds, err = chromedp.Run(b.Context, chromedp.Evaluate[bool]("document.readyState !== 'loading' && Boolean("+condition+")")); holds {
 			return
 		}
 	}
