@@ -130,7 +130,7 @@ type Settings struct {
 	KeepWeights     bool          // leave the averaged weights in the trial's folder
 	Checkpoints     string        // URL of the store that workers keep them in; "" is the folder of the trials
 	AtOnce          int           // trials of one private selection that run side by side, on one worker; 0 is one
-	LostAfter       time.Duration // how long a worker may be silent before its attempt is taken to be lost; 0 is a minute
+	LostAfter       time.Duration // how long a worker may be silent before its attempt is taken to be lost; 0 is ten seconds
 }
 
 // lostAfter is LostAfter or what takes its place.

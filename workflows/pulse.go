@@ -21,8 +21,8 @@ type Beat struct {
 // A pulse keeps an attempt's heartbeat going, also while its trainer is silent:
 // loading data or compiling a model may take minutes.
 type pulse struct {
-	lostAfter time.Duration // how long the server may not answer
-	params    sweep.Params  // of the trial
+	patience time.Duration // how long the server may not answer
+	params   sweep.Params  // of the trial
 
 	mu   sync.Mutex
 	beat Beat
@@ -36,9 +36,9 @@ type drain struct {
 }
 
 // keep sends heartbeats until ctx ends. It cancels the attempt when the server
-// asks for it or no longer knows it, when the server has not answered for as
-// long as it takes to call a worker lost, and when the worker shuts down and the
-// attempt has not ended by itself in the time that the drain allows.
+// asks for it or no longer knows it, when the server has not answered for longer
+// than its patience, and when the worker shuts down and the attempt has not ended
+// by itself in the time that the drain allows.
 func (p *pulse) keep(ctx context.Context, cancel context.CancelCauseFunc, send func(context.Context, Beat) error, d drain) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
@@ -51,7 +51,7 @@ func (p *pulse) keep(ctx context.Context, cancel context.CancelCauseFunc, send f
 			answered = time.Now()
 		case temporal.IsCanceledError(err), isGone(err):
 			cancel(err)
-		case time.Since(answered) > p.lostAfter:
+		case time.Since(answered) > p.patience:
 			cancel(errCutOff)
 		}
 		select {

@@ -111,7 +111,7 @@ func (a *RecordActivities) Begin(ctx context.Context, id sweep.SweepID, trial sw
 		return sweep.Claim{}, permanent(err)
 	}
 	for _, ref := range refs {
-		if err := a.takeOver(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
+		if err := a.salvage(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
 			return sweep.Claim{}, permanent(err)
 		}
 	}
@@ -127,10 +127,14 @@ func (a *RecordActivities) Begin(ctx context.Context, id sweep.SweepID, trial sw
 	return claim, permanent(err)
 }
 
+// ownerTimeout is how long the report of an attempt must stand still until it is
+// taken from a sweep that nothing runs. Its trainer may be compiling.
+const ownerTimeout = time.Minute
+
 // free ends the attempt of another sweep that no workflow is at work on any more,
 // so that nobody waits for it for ever, and reports whether it did. An attempt
-// that has reported within the time in which a worker is taken to be lost is
-// left alone: its worker may be on its way out.
+// that has reported within [ownerTimeout] is left alone: its worker may be on
+// its way out.
 func (a *RecordActivities) free(ctx context.Context, owner sweep.SweepID, refs []sweep.AttemptRef) (bool, error) {
 	at := slices.IndexFunc(refs, func(r sweep.AttemptRef) bool { return r.Sweep == owner })
 	if a.Runs == nil || at < 0 {
@@ -140,7 +144,7 @@ func (a *RecordActivities) free(ctx context.Context, owner sweep.SweepID, refs [
 		return false, err
 	}
 	silence, err := a.Spool.Silence(refs[at])
-	if err != nil || silence < heartbeatTimeout {
+	if err != nil || silence < ownerTimeout {
 		return false, err
 	}
 	err = a.Results.EndAttempt(ctx, refs[at], sweep.Ending{Failure: sweep.Lost, Reason: "its sweep is run by nothing any more", Next: sweep.Pending})
@@ -259,9 +263,34 @@ func (a *RecordActivities) Tidy(ctx context.Context) error {
 	return all
 }
 
-// End records that the attempt ended without an outcome.
+// salvage takes over what an attempt has left that its worker told nobody of: its
+// report and, if it got so far while the server was away, its outcome. One that
+// the record refuses is nothing to keep.
+func (a *RecordActivities) salvage(ctx context.Context, ref sweep.AttemptRef) error {
+	if err := a.takeOver(ctx, ref); err != nil {
+		return err
+	}
+	if _, err := a.Spool.Outcome(ref); errors.Is(err, spool.ErrNoOutcome) {
+		return nil
+	}
+	err := a.Record(ctx, ref)
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok && app.NonRetryable() {
+		return nil
+	}
+	return err
+}
+
+// End records that the attempt ended without an outcome. One that was lost, and
+// has left an outcome, has completed the trial.
 func (a *RecordActivities) End(ctx context.Context, ref sweep.AttemptRef, e sweep.Ending) error {
-	if err := a.takeOver(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
+	take := a.takeOver
+	if e.Failure == sweep.Lost {
+		take = a.salvage
+	}
+	if err := take(ctx, ref); err != nil && !errors.Is(err, sweep.ErrFenced) {
+		return permanent(err)
+	}
+	if done, err := a.Results.Recorded(ctx, ref); err != nil || done {
 		return permanent(err)
 	}
 	var err error

@@ -165,7 +165,7 @@ func TestPulseToleratesASlowServer(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			sent := make(chan bool)
-			p := &pulse{lostAfter: heartbeatTimeout}
+			p := &pulse{patience: patience}
 			go p.keep(ctx, cancel, func(context.Context, Beat) error {
 				defer func() { sent <- true }()
 				return c.answer

@@ -31,13 +31,17 @@ type Entered struct {
 	Gone   int // in the sweep before, and no longer in its file
 }
 
+// enterTimeout is how long a process that enters a sweep file may be silent. A
+// large file may take all of the CPU for a while.
+const enterTimeout = time.Minute
+
 // SubmitWorkflow has a sweep file entered into the record by the worker that
 // holds it.
 func SubmitWorkflow(ctx workflow.Context, queue string, s Submission) (Entered, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           queue,
 		StartToCloseTimeout: 24 * time.Hour, // calibrating a large grid takes what it takes
-		HeartbeatTimeout:    time.Minute,
+		HeartbeatTimeout:    enterTimeout,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, MaximumInterval: 30 * time.Second},
 	})
 	var r *RecordActivities
@@ -69,7 +73,7 @@ func (a *RecordActivities) Enter(ctx context.Context, s Submission) (Entered, er
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
-		tick := time.NewTicker(heartbeatTimeout / 4)
+		tick := time.NewTicker(enterTimeout / 4)
 		defer tick.Stop()
 		for {
 			activity.RecordHeartbeat(ctx)

@@ -27,8 +27,17 @@ import (
 const beatEvery = 2 * time.Second
 
 // heartbeatTimeout is how long a worker may be silent before its attempt is
-// taken to be lost, unless the sweep's settings say otherwise.
-const heartbeatTimeout = time.Minute
+// taken to be lost, unless the sweep's settings say otherwise. With what it
+// takes another worker to go on, a machine that vanishes costs 15 s and what it
+// had trained since its last checkpoint.
+const heartbeatTimeout = 10 * time.Second
+
+// patience is how long an attempt goes on while the server does not answer. That
+// is much longer than it takes to be given up: if it is the server that is away,
+// what is trained meanwhile counts, up to the last checkpoint. An attempt that was
+// given up ends sooner, where it sees the trials' folder. The record takes an
+// attempt to be at work for ten minutes after it was given up.
+const patience = 5 * time.Minute
 
 // tellEvery is the least time between two evaluations shown on a trial's page,
 // and before the first: each costs its history about eight events, and a trial
@@ -105,11 +114,11 @@ type TrainDone struct {
 func (a *TrainActivities) Train(ctx context.Context, in TrainInput) (TrainDone, error) {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	p := &pulse{lostAfter: in.Settings.lostAfter(), params: in.Params}
+	p := &pulse{patience: patience, params: in.Params}
 	if in.Selection == nil {
 		p.beat.Steps = in.Params.Steps
 	}
-	go p.keep(work, cancel, a.heart(ctx, p.lostAfter/4), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
+	go p.keep(work, cancel, a.heart(ctx, in.Settings.lostAfter()/3), drain{activity.GetWorkerStopChannel(ctx), a.Finish, a.Hurry})
 	tell := teller(ctx)
 	ended := a.observe(ctx, in)
 	var done TrainDone

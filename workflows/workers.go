@@ -57,6 +57,9 @@ func NewSweepWorker(c client.Client, identity, queue string, b Build) worker.Wor
 		Identity:                 identity,
 		DeploymentOptions:        b.options(),
 		DeadlockDetectionTimeout: 10 * time.Second, // trainers may take all of the CPU for a while
+		// A workflow whose worker has vanished is passed on after this time. One
+		// that is passed on needlessly is replayed, which takes milliseconds.
+		StickyScheduleToStartTimeout: 2 * time.Second,
 	})
 	w.RegisterWorkflow(SweepWorkflow)
 	w.RegisterWorkflow(TrialWorkflow)

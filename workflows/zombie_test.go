@@ -197,3 +197,37 @@ func TestTidy(t *testing.T) {
 		t.Errorf("left of the trials %v, %v", left, err)
 	}
 }
+
+// A worker that has trained while the server was away tells nobody. What it has
+// left counts, whoever comes by first: the workflow that gives the attempt up, or
+// one that starts over.
+func TestOutcomeOfALostAttemptCounts(t *testing.T) {
+	for name, give := range map[string]func(*site, sweep.AttemptRef) error{
+		"given up": func(s *site, ref sweep.AttemptRef) error {
+			return s.record.End(s.t.Context(), ref, sweep.Ending{Failure: sweep.Lost, Reason: "no word", Next: sweep.Pending})
+		},
+		"started over": func(*site, sweep.AttemptRef) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, sweep.Secure)
+			ref, err := s.attempt(host{threads: 1})
+			if err == nil {
+				err = give(s, ref)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			claim, err := s.record.Begin(t.Context(), s.sweep, s.params.ID())
+			if err != nil || claim.State != sweep.Completed {
+				t.Errorf("the next claim is %+v, %v; want the trial completed", claim, err)
+			}
+			got := s.trial()
+			if got.State != sweep.Completed || got.Steps != 40 || len(got.Attempts) != 1 || got.Attempts[0].Failure != "" {
+				t.Errorf("trial %+v; want it completed by its one attempt, 40 steps charged", got)
+			}
+			if left := s.kept(); len(left) != 0 {
+				t.Errorf("left in the store: %v", left)
+			}
+		})
+	}
+}

@@ -158,6 +158,11 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 		dynamicconfig.MatchingEnableFairness.Key():              true,
 
+		// A worker that has vanished leaves polls behind, which would be given
+		// work until its connection is found to be dead.
+		dynamicconfig.KeepAliveTime.Key():    4 * time.Second,
+		dynamicconfig.KeepAliveTimeout.Key(): 4 * time.Second,
+
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
 		dynamicconfig.NamespaceCacheRefreshInterval.Key():           namespaceRefresh,
 
