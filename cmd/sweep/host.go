@@ -170,7 +170,7 @@ func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 	if err := h.dial(ctx, server.ClientOptions(), r); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
-	// Attempts of a process that died are failed at once, not after a minute
+	// Attempts of a process that died are failed at once, not after ten seconds
 	// without heartbeat. This comes before the workers, which make new ones.
 	if _, err := devserver.Reap(ctx, h.client, h.namespace, devserver.DeadHere); err != nil {
 		return nil, errors.Join(err, h.close())

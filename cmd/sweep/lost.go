@@ -16,7 +16,7 @@ const (
 
 // watchWorkers ends the attempts of workers on this machine as soon as their
 // process is dead, until the host is closed: others then go on from their
-// checkpoints within seconds, and not when a minute has passed without a
+// checkpoints within seconds, and not when ten have passed without a
 // heartbeat. Of workers on other machines nothing but their heartbeat is known.
 func (h *host) watchWorkers(record *results.Reader, logger *slog.Logger) {
 	ctx, stop := context.WithCancel(context.Background())
