@@ -134,14 +134,34 @@ func large(b *testing.B, n, metrics int) (*Store, sweep.SweepID) {
 	return s, id
 }
 
-// BenchmarkLarge reads a sweep of 100,000 trials as the commands do.
+// BenchmarkLarge reads a sweep of 100,000 trials as the commands do: that of the
+// record that SWEEP_LARGE_DB names, which package resultstest makes, or one
+// without metrics.
 func BenchmarkLarge(b *testing.B) {
-	s, id := large(b, 100_000, 0)
+	var s *Store
+	var id sweep.SweepID
+	if path := os.Getenv("SWEEP_LARGE_DB"); path != "" {
+		s = openAt(b, path)
+		newest, err := s.Newest(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		id = newest.ID
+	} else {
+		s, id = large(b, 100_000, 0)
+	}
 	for _, read := range []struct {
 		name string
 		do   func() error
 	}{
 		{"progress", func() error { _, err := s.Progress(b.Context(), id); return err }},
+		{"open", func() error {
+			r, err := OpenReader(b.Context(), scalar[string](b, s, `SELECT file FROM pragma_database_list WHERE name = 'main'`))
+			if err != nil {
+				return err
+			}
+			return r.Close()
+		}},
 		{"sweeps", func() error { _, err := s.Sweeps(b.Context()); return err }},
 		{"frontier", func() error { _, err := s.Frontier(b.Context(), id); return err }},
 		{"frontier view", func() error {

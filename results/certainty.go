@@ -17,7 +17,8 @@ const (
 	certaintyWork  = 2_000_000 // means drawn in all: with very many points, fewer draws of each
 	leastFreedom   = 3         // degrees of freedom that a spread over seeds is believed from
 	leastResiduals = 12        // that a bootstrap draws from: with fewer its intervals are much too narrow
-	noisePoints    = 500       // repeated points that the spread is taken from
+	noisePoints    = 500       // repeated points that residuals are taken from
+	ownInterval    = 3         // repeats whose interval is by their own spread
 )
 
 // seedNoise is how much repeats of one point differ, taken to be alike at all
@@ -30,12 +31,27 @@ type seedNoise struct {
 
 func (n seedNoise) known() bool { return n.freedom >= leastFreedom && n.std > 0 }
 
-// seedNoiseOf reads the accuracies of repeated points, of up to [noisePoints]
-// that are spread evenly over the grid.
-func seedNoiseOf(ctx context.Context, q queryer, sweepKey int64) (seedNoise, error) {
+// seedNoiseOf takes the spread from all repeated points. What their repeats differ
+// by is read only where an interval is to be drawn from it; see [tellsOwn].
+func seedNoiseOf(ctx context.Context, q queryer, sweepKey int64, drawn bool) (n seedNoise, err error) {
+	var squares float64
+	if err := q.QueryRowContext(ctx, `
+		SELECT coalesce(sum((n - 1) * accuracy_std * accuracy_std), 0), coalesce(sum(n - 1), 0)
+		FROM points INDEXED BY points_by_cell WHERE sweep = ? AND n > 1`, sweepKey).Scan(&squares, &n.freedom); err != nil || n.freedom == 0 {
+		return n, err
+	}
+	n.std = math.Sqrt(squares / float64(n.freedom))
+	if drawn {
+		n.residuals, err = residualsOf(ctx, q, sweepKey)
+	}
+	return n, err
+}
+
+// residualsOf is of up to [noisePoints] points, spread evenly over the grid.
+func residualsOf(ctx context.Context, q queryer, sweepKey int64) ([]float64, error) {
 	var repeated int
-	if err := q.QueryRowContext(ctx, `SELECT count(*) FROM points WHERE sweep = ? AND n > 1`, sweepKey).Scan(&repeated); err != nil {
-		return seedNoise{}, err
+	if err := q.QueryRowContext(ctx, `SELECT coalesce(sum(points), 0) FROM point_totals WHERE sweep = ? AND n > 1`, sweepKey).Scan(&repeated); err != nil {
+		return nil, err
 	}
 	// As in samples: multiplying by the golden ratio spreads keys whatever the grid's period.
 	share := int(min(1, noisePoints/float64(max(1, repeated))) * (1 << 32))
@@ -46,14 +62,13 @@ func seedNoiseOf(ctx context.Context, q queryer, sweepKey int64) (seedNoise, err
 		}
 		return g, json.Unmarshal([]byte(text), &g)
 	}, `SELECT (SELECT json_group_array(o.accuracy) `+repeatsOfPoint+`)
-		FROM points p WHERE p.sweep = ?1 AND p.n > 1 AND ((p.key * 2654435769) & 4294967295) < ?2`, sweepKey, share)
-	if err != nil || len(groups) == 0 {
-		return seedNoise{}, err
-	}
-	n := seedNoise{residuals: stats.Residuals(groups)}
-	n.std, n.freedom = stats.PooledStd(groups)
-	return n, nil
+		FROM points p INDEXED BY points_by_cell WHERE p.sweep = ?1 AND p.n > 1 AND ((p.key * 2654435769) & 4294967295) < ?2`, sweepKey, share)
+	return stats.Residuals(groups), err
 }
+
+// tellsOwn says whether n repeats with that standard deviation tell their mean's
+// interval themselves, without the noise of other points.
+func tellsOwn(std *float64, n int) bool { return n >= ownInterval && std != nil && *std > 0 }
 
 // interval is that of the mean of n repeats with that standard deviation: of their
 // own where there are three or more; with fewer Student's t says nothing that is of
@@ -62,12 +77,11 @@ func seedNoiseOf(ctx context.Context, q queryer, sweepKey int64) (seedNoise, err
 // chance: an interval of no width would be a lie. It is nil where nothing is known.
 func (noise seedNoise) interval(mean float64, std *float64, n int) (low, high *float64, by Interval) {
 	var i stats.Interval
-	alike := std != nil && *std == 0
 	switch {
-	case (n < 3 || alike) && noise.known() && len(noise.residuals) >= leastResiduals:
+	case !tellsOwn(std, n) && noise.known() && len(noise.residuals) >= leastResiduals:
 		i, _ = stats.PooledInterval(mean, n, noise.residuals, 0.95, 1)
 		by = ByBootstrap
-	case std != nil && !alike:
+	case std != nil && *std > 0:
 		i = stats.MeanInterval(mean, *std, n, 0.95)
 		by = ByT
 	default:
@@ -84,7 +98,7 @@ func (r *Reader) SeedSpread(ctx context.Context, id sweep.SweepID) (std float64,
 	key, err := sweepKey(ctx, r.db, id)
 	var noise seedNoise
 	if err == nil {
-		noise, err = seedNoiseOf(ctx, r.db, key)
+		noise, err = seedNoiseOf(ctx, r.db, key, false)
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("spread over seeds of sweep %s: %w", id, explain(err))

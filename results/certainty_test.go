@@ -60,6 +60,24 @@ func TestFrontierProbability(t *testing.T) {
 	}
 }
 
+// The spread over seeds is √(Σ (x - mean of its point)² / Σ (repeats - 1)).
+func TestSeedSpread(t *testing.T) {
+	s, id, trials := openTemp(t), file("spread").ID, grid(3)
+	add(t, s, file("spread"), trials)
+	for i, accuracy := range []float64{0.1, 0.3, 0.2, 0.5} { // two points, of three repeats and of one
+		run(t, s, id, trials[i].Params, accuracy)
+	}
+	std, freedom, err := s.SeedSpread(t.Context(), id)
+	if err != nil || std != 0 || freedom != 0 {
+		t.Errorf("%v over %d, error %v; want none: two degrees of freedom are too few", std, freedom, err)
+	}
+	run(t, s, id, trials[4].Params, 0.9)
+	std, freedom, err = s.SeedSpread(t.Context(), id)
+	if want := math.Sqrt((0.02 + 0.08) / 3); err != nil || !near(std, want, 1e-9) || freedom != 3 {
+		t.Errorf("%v over %d, error %v; want %v over 3", std, freedom, err, want)
+	}
+}
+
 // A point with one seed has an interval by the spread of all others: of twelve
 // residuals of ±0.01 (widened by √2) their mean cannot be further than that away.
 func TestIntervalOfOneSeed(t *testing.T) {
@@ -112,6 +130,18 @@ func TestIntervalOfEqualSeeds(t *testing.T) {
 		if by != ByBootstrap || *high-*low < 0.005 || *low > 0.36 || *high < 0.36 {
 			t.Errorf("interval %q from %v to %v of %d equal seeds, want a bootstrap around them", by, low, high, n)
 		}
+	}
+	// Also where no point has fewer than three.
+	s, trials := openTemp(t), grid(3)
+	add(t, s, file("equal"), trials)
+	for i, tr := range trials {
+		run(t, s, file("equal").ID, tr.Params, map[bool]float64{true: 0.9, false: 0.4 + 0.02*float64(tr.Repeat)}[i < 3])
+	}
+	points := frontierOf(t, s, file("equal").ID).Points
+	best := points[len(points)-1]
+	ranked, err := s.Best(t.Context(), file("equal").ID, float64(best.TargetEpsilon), 1)
+	if err != nil || best.Interval != ByBootstrap || ranked[0].Interval != ByBootstrap || *best.High-*best.Low < 0.005 || *best.Low != *ranked[0].Low {
+		t.Errorf("%+v and %+v, error %v; want a bootstrap", best, ranked, err)
 	}
 }
 

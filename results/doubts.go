@@ -25,18 +25,19 @@ type survey struct {
 
 func surveyOf(ctx context.Context, q queryer, sweepKey int64) (s survey, err error) {
 	err = q.QueryRowContext(ctx, `
-		SELECT count(*), coalesce(sum(n = 1), 0), coalesce(sum(n < (SELECT max(n) FROM points WHERE sweep = ?1)), 0),
+		SELECT coalesce(sum(points), 0), coalesce(sum(points) FILTER (WHERE n = 1), 0),
+			coalesce(sum(points) FILTER (WHERE n < (SELECT max(n) FROM point_totals WHERE sweep = ?1)), 0),
 			coalesce(sum(unpriced), 0), coalesce(sum(external), 0), (
 				SELECT count(*) FROM privacy_events e INDEXED BY privacy_events_repeated CROSS JOIN sweep_trials st ON st.trial = e.trial AND st.sweep = ?1
 				WHERE e.repeated > 0 AND st.state = 'completed'
-			), (SELECT count(*) FROM sweep_trials WHERE sweep = ?1 AND gone = 1 AND state = 'completed')
-		FROM points WHERE sweep = ?1`, sweepKey).Scan(&s.points, &s.single, &s.short, &s.unpriced, &s.external, &s.restarted, &s.gone)
+			), (SELECT coalesce(sum(n), 0) FROM sweep_counts WHERE sweep = ?1 AND gone = 1 AND state = 'completed')
+		FROM point_totals WHERE sweep = ?1`, sweepKey).Scan(&s.points, &s.single, &s.short, &s.unpriced, &s.external, &s.restarted, &s.gone)
 	if err != nil {
 		return s, err
 	}
 	joined, err := gather(ctx, q, func(rows *sql.Rows) (digests string, err error) {
 		return digests, rows.Scan(&digests)
-	}, `SELECT DISTINCT data_digests FROM points WHERE sweep = ?`, sweepKey)
+	}, `SELECT DISTINCT data_digests FROM point_totals WHERE sweep = ?`, sweepKey)
 	seen := map[string]bool{}
 	for _, digests := range joined {
 		for digest := range strings.SplitSeq(digests, ",") {

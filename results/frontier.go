@@ -171,7 +171,8 @@ func (f *Frontier) addPoints(ctx context.Context, q queryer, sweepKey int64) (er
 		return err
 	}
 	f.Points = rank(f.Points)
-	noise, err := seedNoiseOf(ctx, q, sweepKey)
+	drawn := slices.ContainsFunc(f.Points, func(p Point) bool { return !tellsOwn(p.Std, p.N) })
+	noise, err := seedNoiseOf(ctx, q, sweepKey, drawn)
 	if err != nil {
 		return err
 	}
@@ -192,16 +193,23 @@ func (f *Frontier) addPoints(ctx context.Context, q queryer, sweepKey int64) (er
 }
 
 // selectBest finds the most accurate points of each epsilon, equally accurate ones
-// all. It adds up first and looks for the points then: a window over all points
-// would have to sort them.
+// all. Of a target the sums are kept, and an index ends at its best point; where the
+// file gave noise multipliers another has the points by what they spent.
 const selectBest = `
-	WITH best AS MATERIALIZED (
-		SELECT delta, coalesce(target_epsilon, epsilon) AS place, target_epsilon IS NULL AS priced, max(accuracy) AS top, sum(n) AS trials
-		FROM points WHERE sweep = ?1 GROUP BY 1, 2, 3
+	WITH targets AS MATERIALIZED (
+		SELECT g.delta, g.target, g.trials, (
+			SELECT max(accuracy) FROM points WHERE sweep = ?1 AND delta = g.delta AND target_epsilon = g.target
+		) AS top
+		FROM (SELECT delta, target, sum(points * n) AS trials FROM point_totals WHERE sweep = ?1 AND target > 0 GROUP BY delta, target) g
+	), spent AS MATERIALIZED (
+		SELECT delta, epsilon, max(accuracy) AS top, sum(n) AS trials
+		FROM points INDEXED BY points_by_epsilon WHERE sweep = ?1 AND target_epsilon IS NULL GROUP BY delta, epsilon
 	)
-	SELECT p.point, p.trial, coalesce(p.target_epsilon, 0), coalesce(p.epsilon, 0), p.delta, p.n, best.trials, p.accuracy, p.accuracy_std
-	FROM best CROSS JOIN points p ON p.sweep = ?1 AND p.delta = best.delta AND p.target_epsilon IS CASE WHEN NOT best.priced THEN best.place END AND p.accuracy = best.top
-	WHERE coalesce(p.target_epsilon, p.epsilon) IS best.place`
+	SELECT p.point, p.trial, p.target_epsilon, coalesce(p.epsilon, 0), p.delta, p.n, g.trials, p.accuracy, p.accuracy_std
+	FROM targets g CROSS JOIN points p ON p.sweep = ?1 AND p.delta = g.delta AND p.target_epsilon = g.target AND p.accuracy = g.top
+	UNION ALL
+	SELECT p.point, p.trial, 0, coalesce(p.epsilon, 0), p.delta, p.n, g.trials, p.accuracy, p.accuracy_std
+	FROM spent g CROSS JOIN points p ON p.sweep = ?1 AND p.delta = g.delta AND p.target_epsilon IS NULL AND p.epsilon IS g.epsilon AND p.accuracy = g.top`
 
 func scanPoint(rows *sql.Rows) (p Point, err error) {
 	var std sql.Null[float64]
@@ -216,10 +224,8 @@ func scanPoint(rows *sql.Rows) (p Point, err error) {
 // a twelfth of e in epsilon and a 120th in accuracy, the best.
 const selectDots = `
 	SELECT d.epsilon, d.top, t.id, st.label, d.points FROM (
-		SELECT sweep, epsilon, max(top) AS top, trial, sum(points) AS points FROM (
-			SELECT sweep, coalesce(epsilon, target_epsilon) AS epsilon, CAST(120 * accuracy AS INTEGER) AS level, max(accuracy) AS top, trial, count(*) AS points
-			FROM points WHERE sweep = ? AND coalesce(epsilon, target_epsilon) IS NOT NULL GROUP BY 2, 3
-		) GROUP BY CASE WHEN epsilon BETWEEN 1e-300 AND 1e300 THEN CAST(12 * ln(epsilon) AS INTEGER) END, level
+		SELECT sweep, coalesce(epsilon, target_epsilon) AS epsilon, max(accuracy) AS top, trial, count(*) AS points
+		FROM points INDEXED BY points_by_cell WHERE sweep = ? AND coalesce(epsilon, target_epsilon) IS NOT NULL GROUP BY epsilon_cell, accuracy_cell
 	) d JOIN trials t ON t.key = d.trial JOIN sweep_trials st ON st.sweep = d.sweep AND st.trial = d.trial`
 
 func scanDot(rows *sql.Rows) (d Dot, err error) {

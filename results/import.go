@@ -29,7 +29,9 @@ type Imported struct {
 // What was done to the data counts here from now on, in every trial's epsilon and
 // in the ledger, also where the two records disagree about what came of it. Then
 // this record's outcome stays, and the conflict is reported. A trial that is
-// running here is left out, and reported too. Sweeps and attempts that were under
+// running here is left out but for what was done to the data, and reported too:
+// noise that was drawn there counts beside that of the attempt here, once for each
+// stream however often its record is imported. Sweeps and attempts that were under
 // way there are stopped and lost here: nobody works on them for this record.
 // Budgets stay this record's own. Private selections that both records drew are
 // both charged, and reported.
@@ -106,7 +108,7 @@ func (m *merger) run(ctx context.Context, conn *sql.Conn) error {
 	defer tx.Rollback()
 	work := context.WithoutCancel(ctx) // as in transact
 	for _, step := range []func(context.Context, *sql.Tx) error{
-		m.match, m.matchSelections, m.takeSweeps, m.takeTrials, m.takeSelections, m.takeAttempts, m.takeMeasurements, m.takeOutcomes, m.takeLedger, m.charge,
+		m.match, m.matchSelections, m.takeSweeps, m.takeTrials, m.takeSelections, m.takeAttempts, m.takeMeasurements, m.takeOutcomes, m.takeStreams, m.takeLedger, m.charge,
 	} {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -139,7 +141,7 @@ func (m *merger) match(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	return m.conflicts(ctx, tx, `
-		SELECT 'trial ' || t.id || ' is running here, and was left out: import again when it has ended'
+		SELECT 'trial ' || t.id || ' is running here: of what was done there only the noise was counted; import again when it has ended'
 		FROM other.trials o JOIN main.trials t ON t.id = o.id
 		WHERE t.state = 'running' AND EXISTS (SELECT 1 FROM other.attempts a WHERE a.trial = o.key) AND o.key NOT IN (SELECT trial FROM other.selections)
 		UNION ALL
@@ -299,8 +301,25 @@ func (m *merger) takeOutcomes(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
+// takeStreams notes what other attempts did at trials that run here, whose attempts
+// were left out, and what the other record had noted of others again. Private
+// selections are charged as what they are, by takeLedger.
+func (m *merger) takeStreams(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO main.imported_streams (trial, noise_id, steps)
+		SELECT t.key, q.noise_id, max(q.steps) FROM (
+			SELECT trial, coalesce(noise_id, '') AS noise_id, last_step AS steps FROM other.attempts
+			WHERE trial NOT IN (SELECT theirs FROM took_trials) AND trial NOT IN (SELECT trial FROM other.selections)
+			UNION ALL SELECT trial, noise_id, steps FROM other.imported_streams
+		) q JOIN other.trials o ON o.key = q.trial JOIN main.trials t ON t.id = o.id
+		WHERE q.steps > 0 AND t.key NOT IN (SELECT trial FROM main.selections) GROUP BY t.key, q.noise_id
+		ON CONFLICT DO UPDATE SET steps = max(steps, excluded.steps)`)
+	return err
+}
+
 // takeLedger takes over what the other ledger knows of trials that are gone, and
-// its private selections.
+// its private selections. Of trials that both know the streams of noise tell what
+// they come to together; charge adds them up.
 func (m *merger) takeLedger(ctx context.Context, tx *sql.Tx) error {
 	names, err := gather(ctx, tx, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, `SELECT name FROM other.account_names ORDER BY name`)
 	if err != nil {
@@ -352,12 +371,22 @@ func (m *merger) unite(ctx context.Context, tx *sql.Tx) error {
 // charge writes down what all trials that were taken have done now, and prices it.
 func (m *merger) charge(ctx context.Context, tx *sql.Tx) error {
 	trials, err := gather(ctx, tx, func(rows *sql.Rows) (key int64, err error) { return key, rows.Scan(&key) }, `
-		SELECT DISTINCT k.ours FROM took_trials k WHERE EXISTS (SELECT 1 FROM main.attempts a WHERE a.trial = k.ours) ORDER BY k.ours`)
+		SELECT ours FROM took_trials WHERE EXISTS (SELECT 1 FROM main.attempts a WHERE a.trial = ours) ORDER BY ours`)
 	if err != nil {
 		return err
 	}
 	for _, t := range trials {
 		if err := charge(ctx, tx, m.prices, t); err != nil {
+			return err
+		}
+	}
+	running, err := gather(ctx, tx, func(rows *sql.Rows) (key int64, err error) { return key, rows.Scan(&key) }, `
+		SELECT DISTINCT i.trial FROM main.imported_streams i JOIN main.trials t ON t.key = i.trial WHERE t.state = 'running' ORDER BY 1`)
+	if err != nil {
+		return err
+	}
+	for _, t := range running {
+		if err := settle(ctx, tx, t); err != nil { // priced when it ends
 			return err
 		}
 	}

@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sweep"
 )
@@ -178,6 +176,64 @@ func TestImportOfAnotherFile(t *testing.T) {
 	}
 }
 
+// A trial that runs here was run elsewhere too: what was noised twice is charged
+// twice, what is imported twice once, and a stream that both went on with once.
+func TestImportOfWhatRunsHere(t *testing.T) {
+	ours, id, trials := small(t)
+	theirs := openAt(t, backup(t, ours))
+	p := trials[0].Params
+	collect := func(s *Store, ref sweep.AttemptRef, offset int64, from, stream string, step int) {
+		t.Helper()
+		if err := s.Collect(t.Context(), ref, sweep.Reading{From: offset - 1, Offset: offset, Started: true, NoiseID: stream, Worker: from, Step: step}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spent := func(want int, after string) {
+		t.Helper()
+		if n := scalar[int](t, ours, `SELECT spent FROM ledger WHERE trial = ?`, p.ID()); n != want {
+			t.Errorf("after %s the ledger counts %d steps, want %d", after, n, want)
+		}
+		if _, found := verify(t, ours, nil); len(found) > 0 {
+			t.Errorf("after %s: %q", after, found)
+		}
+	}
+	here, there := begin1(t, ours, id, p.ID()), begin1(t, theirs, id, p.ID())
+	collect(ours, here, 1, "here", "a", 4)
+	collect(theirs, there, 1, "there", "b", 6)
+	imports(t, ours, backup(t, theirs))
+	spent(4+6, "an import")
+	imports(t, ours, backup(t, theirs))
+	spent(4+6, "the same again")
+	copied := backup(t, ours) // of itself, while its attempt runs
+	collect(ours, here, 2, "here", "a", 5)
+	imports(t, ours, copied)
+	spent(5+6, "an import of itself")
+	collect(theirs, there, 2, "there", "b", 8)
+	imports(t, ours, backup(t, theirs))
+	spent(5+8, "what was done there since")
+	if held := scalar[int](t, ours, `SELECT held FROM ledger WHERE trial = ?`, p.ID()); held != p.Steps-5 {
+		t.Errorf("the attempt here holds %d steps, want %d", held, p.Steps-5)
+	}
+	if err := ours.Record(t.Context(), here, outcomeOf(p, 0.5)); err != nil {
+		t.Fatal(err)
+	}
+	spent(p.Steps+8, "the end of the attempt here")
+	got, err := ours.Trial(t.Context(), string(p.ID()))
+	if err != nil || got.Steps != p.Steps+8 {
+		t.Errorf("%d steps are priced, error %v; want %d", got.Steps, err, p.Steps+8)
+	}
+	third := openTemp(t) // hears of it at second hand
+	imports(t, third, backup(t, ours))
+	if n := scalar[int](t, third, `SELECT spent FROM ledger WHERE trial = ?`, p.ID()); n != p.Steps+8 {
+		t.Errorf("a third record counts %d steps, want %d", n, p.Steps+8)
+	}
+	if err := theirs.Record(t.Context(), there, outcomeOf(p, 0.6)); err != nil {
+		t.Fatal(err)
+	}
+	imports(t, ours, backup(t, theirs)) // now with its attempts, whose stream is known
+	spent(2*p.Steps, "an import of the whole")
+}
+
 // What was under way there is lost here, with the steps that it had made.
 func TestImportOfWhatWasRunning(t *testing.T) {
 	from, id, trials := small(t)
@@ -284,46 +340,6 @@ func TestMigratesFromEverySchema(t *testing.T) {
 		f, err := s.Frontier(t.Context(), "old-1")
 		if err != nil || len(f.Points) != 1 || f.Points[0].Accuracy != 0.5 {
 			t.Errorf("from schema %d: frontier %+v, error %v", version, f, err)
-		}
-	}
-}
-
-// A process that imports, or migrates, is killed at random moments: the file is
-// whole afterwards, and holds all of the other or nothing.
-func TestKilledImportAndMigration(t *testing.T) {
-	from := openTemp(t)
-	add(t, from, file("many"), grid(40))
-	for range 60 {
-		next, err := from.Next(t.Context(), file("many").ID, 1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := completeOne(t.Context(), from, file("many").ID, next[0].Trial); err != nil {
-			t.Fatal(err)
-		}
-	}
-	other := backup(t, from)
-	random := rand.New(rand.NewPCG(5, 5))
-	for i := range 6 {
-		job, args := "import", []string{filepath.Join(t.TempDir(), "results.db"), other}
-		if i%2 == 1 {
-			job = "open"
-			older(t, args[0], 1)
-			args[1] = "write"
-		}
-		cmd := child(t, job, args...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration(5+random.IntN(120)) * time.Millisecond)
-		cmd.Process.Kill()
-		cmd.Wait()
-		if _, err := os.Stat(args[0]); err != nil {
-			continue // it had not got that far
-		}
-		s := checkWhole(t, args[0])
-		if n := scalar[int](t, s, `SELECT count(*) FROM trials`); n != 0 && n != 1 && n != 240 {
-			t.Errorf("%s left %d trials", job, n)
 		}
 	}
 }

@@ -88,12 +88,6 @@ var laws = []string{
 	`SELECT 'trial ' || h.trial, 'steps are held for attempt ' || h.attempt || ', which has ended'
 	 FROM holds h JOIN trials t ON t.id = h.trial LEFT JOIN attempts a ON a.trial = t.key AND a.number = h.attempt
 	 WHERE h.until IS NULL AND (a.number IS NULL OR a.ended IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM selections x WHERE x.trial = t.key)`,
-	`WITH sums AS (SELECT account, sample_rate, noise_multiplier, sum(spent) AS spent, sum(held) AS held FROM ledger GROUP BY account, sample_rate, noise_multiplier),
-		kinds AS (SELECT account, sample_rate, noise_multiplier FROM sums UNION SELECT account, sample_rate, noise_multiplier FROM ledger_totals)
-	 SELECT 'account ' || k.account, 'at q ' || k.sample_rate || ' and sigma ' || k.noise_multiplier || ' its trials spent ' || coalesce(s.spent, 0) || ' and hold ' || coalesce(s.held, 0)
-		|| ' steps, and its totals say ' || coalesce(t.spent, 0) || ' and ' || coalesce(t.held, 0)
-	 FROM kinds k LEFT JOIN sums s USING (account, sample_rate, noise_multiplier) LEFT JOIN ledger_totals t USING (account, sample_rate, noise_multiplier)
-	 WHERE coalesce(s.spent, 0) <> coalesce(t.spent, 0) OR coalesce(s.held, 0) <> coalesce(t.held, 0)`,
 	`SELECT 'account ' || a.key, 'its version is ' || a.version || ', and its totals changed in ' || max(t.changed)
 	 FROM accounts a JOIN ledger_totals t ON t.account = a.key GROUP BY a.key HAVING max(t.changed) > a.version`,
 	`SELECT 'account ' || key, 'it is of the unit ' || unit || ' and the relation ' || relation || ', which no trial is accounted for'
@@ -102,17 +96,7 @@ var laws = []string{
 	`SELECT 'sweep ' || s.id, 'it is charged for private selections, of which it has none'
 	 FROM ledger_events e JOIN sweeps s ON s.id = e.sweep WHERE NOT EXISTS (SELECT 1 FROM selections x WHERE x.sweep = s.key)`,
 
-	// The table points is what its view adds up.
-	`WITH places AS (SELECT sweep, point, target_epsilon, delta FROM points UNION SELECT sweep, point, target_epsilon, delta FROM computed_points)
-	 SELECT 'point ' || k.point, 'in sweep ' || s.id || ' its ' || coalesce(c.n, 0) || ' completed repeats come to accuracy ' || coalesce(c.accuracy, 'none') || ' at epsilon ' || coalesce(c.epsilon, 'none')
-		|| ', and its row says ' || coalesce(p.accuracy, 'none') || ' of ' || coalesce(p.n, 0) || ' at ' || coalesce(p.epsilon, 'none') || ': ` + "`sweep recount` writes it anew" + `'
-	 FROM places k JOIN sweeps s ON s.key = k.sweep
-	 LEFT JOIN points p ON p.sweep = k.sweep AND p.point = k.point AND p.target_epsilon IS k.target_epsilon AND p.delta = k.delta
-	 LEFT JOIN computed_points c ON c.sweep = k.sweep AND c.point = k.point AND c.target_epsilon IS k.target_epsilon AND c.delta = k.delta
-	 WHERE p.n IS NOT c.n OR p.unpriced IS NOT c.unpriced OR p.trial IS NOT c.trial OR p.external IS NOT c.external OR length(p.data_digests) IS NOT length(c.data_digests)
-		OR p.accuracy IS NOT c.accuracy AND coalesce(abs(p.accuracy - c.accuracy) > 1e-9, 1)
-		OR p.accuracy_std IS NOT c.accuracy_std AND coalesce(abs(p.accuracy_std - c.accuracy_std) > 1e-6, 1)
-		OR p.epsilon IS NOT c.epsilon AND coalesce(abs(p.epsilon - c.epsilon) > 1e-9 * min(p.epsilon, c.epsilon), 1)`,
+	// A point has one row. (What the row says, and other sums, are checked by [verifier.sums].)
 	`SELECT 'point ' || p.point, 'in sweep ' || s.id || ' it has ' || count(*) || ' rows: ` + "`sweep recount` writes them anew" + `'
 	 FROM points p JOIN sweeps s ON s.key = p.sweep GROUP BY p.sweep, p.point, p.target_epsilon, p.delta HAVING count(*) > 1`,
 }

@@ -51,7 +51,7 @@ type entry struct {
 
 // A streamed is an attempt in terms of noise.
 type streamed struct {
-	number   int
+	number   int    // 0 is another record's, of which only the stream is known
 	stream   string // "" until it has reported one
 	furthest int
 	alive    bool
@@ -82,7 +82,8 @@ func readEntry(ctx context.Context, tx *sql.Tx, trial int64) (entry, error) {
 		err = rows.Scan(&a.number, &a.stream, &a.furthest, &open, &a.until)
 		a.alive = open || a.until.Valid && a.until.V > at
 		return a, err
-	}, `SELECT number, coalesce(noise_id, ''), last_step, ended IS NULL, doubtful_until FROM attempts WHERE trial = ? ORDER BY number`, trial)
+	}, `SELECT number, coalesce(noise_id, ''), last_step, ended IS NULL, doubtful_until FROM attempts WHERE trial = ?1
+		UNION ALL SELECT 0, noise_id, steps, 0, NULL FROM imported_streams WHERE trial = ?1 ORDER BY 1`, trial)
 	return e, err
 }
 

@@ -164,7 +164,7 @@ func TestOpenBelievesTheLog(t *testing.T) {
 // A real full disk, where one can be made.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=300k"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); err != nil {
 		t.Skip("no small disk can be mounted here: ", err)
 	}
 	t.Cleanup(func() {
@@ -175,7 +175,7 @@ func TestFullDisk(t *testing.T) {
 	path := filepath.Join(dir, "r.db")
 	ballast := filepath.Join(dir, "ballast")
 	fill := func() {
-		if err := os.WriteFile(ballast, make([]byte, 400<<10), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		if err := os.WriteFile(ballast, make([]byte, 600<<10), 0o600); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatalf("error %v, want that no space is left", err)
 		}
 	}

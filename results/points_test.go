@@ -9,17 +9,19 @@ import (
 	"sweep/privacy"
 )
 
-// disagreements counts rows that only one of points and computed_points has.
-func disagreements(t testing.TB, s *Store) int {
+// disagreements counts rows that only one of a sum and what it is of has.
+func disagreements(t testing.TB, s *Store) (n int) {
 	t.Helper()
-	const columns = `sweep, point, target_epsilon, delta, epsilon, n, unpriced, accuracy, accuracy_std, trial, external, data_digests`
-	return scalar[int](t, s, fmt.Sprintf(`SELECT count(*) FROM (
-		SELECT * FROM (SELECT %[1]s FROM points EXCEPT SELECT %[1]s FROM computed_points)
-		UNION ALL SELECT * FROM (SELECT %[1]s FROM computed_points EXCEPT SELECT %[1]s FROM points))`, columns))
+	for _, sum := range sums {
+		n += scalar[int](t, s, fmt.Sprintf(`SELECT count(*) FROM (
+			SELECT * FROM (SELECT %[1]s FROM %[2]s EXCEPT SELECT %[1]s FROM %[3]s)
+			UNION ALL SELECT * FROM (SELECT %[1]s FROM %[3]s EXCEPT SELECT %[1]s FROM %[2]s))`, sum.keys+", "+sum.rest, sum.table, sum.from))
+	}
+	return n
 }
 
-// Whatever is written, the points that triggers keep are those that trials add up to.
-func TestPointsAreKept(t *testing.T) {
+// Whatever is written, the sums that triggers keep are what trials add up to.
+func TestSumsAreKept(t *testing.T) {
 	s, id, trials := trained(t)
 	check := func(after string, points int) {
 		t.Helper()
@@ -51,6 +53,9 @@ func TestPointsAreKept(t *testing.T) {
 	for _, query := range []string{
 		`UPDATE trials SET state = 'pending' WHERE key = 1`, `UPDATE trials SET state = 'completed' WHERE key = 1`,
 		`DELETE FROM costs WHERE trial = 2`, `UPDATE costs SET epsilon = epsilon * 2 WHERE trial = 3`, `UPDATE outcomes SET accuracy = 0.1 WHERE trial = 4`,
+		`UPDATE trials SET state = 'running' WHERE key = 8`, `UPDATE trials SET steps = steps + 5 WHERE key = 8`, `UPDATE trials SET noise_multiplier = 3, steps = 7 WHERE key IN (8, 9)`,
+		`UPDATE privacy_events SET steps = steps + 1 WHERE trial = 9`, `DELETE FROM privacy_events WHERE trial = 10`, `UPDATE sweep_trials SET gone = 1 WHERE trial = 8`,
+		`UPDATE sweep_trials SET proxy = 1 WHERE trial = 11`, `UPDATE sweep_trials SET proxy = 0 WHERE trial = 11`, `DELETE FROM sweep_trials WHERE trial = 8`,
 		`DELETE FROM sweep_trials WHERE trial = 5`, `UPDATE sweep_trials SET target_epsilon = 3 WHERE trial = 6`, `DELETE FROM outcomes WHERE trial = 7`,
 	} {
 		if _, err := s.db.ExecContext(t.Context(), query); err != nil {

@@ -59,8 +59,8 @@ func ask(a privacy.Accountant, e privacy.Event, delta float64) (price, error) {
 	return price{ε, a.Version()}, err
 }
 
-// Recount empties the derived tables of what trials did and cost and of the
-// grid's points, and fills them again from attempts, parameters and outcomes. If
+// Recount empties the derived tables of what trials did and cost, and the sums
+// that are kept, and fills them again from attempts, parameters and outcomes. If
 // a is not "" it becomes the accountant of every sweep; otherwise each keeps its
 // own. It returns how many trials have a price.
 func (s *Store) Recount(ctx context.Context, a privacy.Accountant) (int, error) {
@@ -69,6 +69,7 @@ func (s *Store) Recount(ctx context.Context, a privacy.Accountant) (int, error) 
 		n, err = recount(ctx, tx, s.prices, a)
 		return err
 	})
+	clear(s.rooms) // they hold sums of the ledger
 	return n, err
 }
 
@@ -95,9 +96,7 @@ func recount(ctx context.Context, tx *sql.Tx, prices priceList, a privacy.Accoun
 			return 0, err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM points;
-		INSERT INTO points (sweep, point, target_epsilon, delta, epsilon, n, unpriced, accuracy, accuracy_std, trial, external, data_digests)
-		SELECT * FROM computed_points`); err != nil {
+	if err := refill(ctx, tx); err != nil {
 		return 0, err
 	}
 	n := 0
@@ -156,7 +155,10 @@ func eventOf(ctx context.Context, q queryer, trial int64) (event privacy.DPSGD, 
 	if err == nil {
 		err = q.QueryRowContext(ctx, `
 			SELECT coalesce(sum(furthest), 0), coalesce(max(furthest), 0)
-			FROM (SELECT max(last_step) AS furthest FROM attempts WHERE trial = ? GROUP BY noise_id)`, trial).Scan(&sum, &furthest)
+			FROM (SELECT max(steps) AS furthest FROM (
+				SELECT coalesce(noise_id, '') AS stream, last_step AS steps FROM attempts WHERE trial = ?1
+				UNION ALL SELECT noise_id, steps FROM imported_streams WHERE trial = ?1
+			) GROUP BY stream)`, trial).Scan(&sum, &furthest)
 	}
 	if err != nil {
 		return event, 0, fmt.Errorf("what trial %d did: %w", trial, err)

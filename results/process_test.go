@@ -3,7 +3,6 @@ package results
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -36,14 +35,6 @@ var jobs = map[string]func(ctx context.Context, args []string) error{
 	"complete": completeAll,
 	"add":      addForever,
 	"open":     openOnly,
-	"import": func(ctx context.Context, args []string) error {
-		s, err := Open(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		_, err = s.Import(ctx, args[1])
-		return errors.Join(err, s.Close())
-	},
 }
 
 // child prepares a child process that does a job.

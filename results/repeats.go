@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sweep"
 )
@@ -74,7 +75,8 @@ func (r *Reader) rankedPoints(ctx context.Context, id sweep.SweepID, where strin
 	if err != nil {
 		return nil, err
 	}
-	noise, err := seedNoiseOf(ctx, r.db, key)
+	drawn := slices.ContainsFunc(points, func(p RankedPoint) bool { return !tellsOwn(p.Std, len(p.Accuracies)) })
+	noise, err := seedNoiseOf(ctx, r.db, key, drawn)
 	for i := range points {
 		p := &points[i]
 		p.Low, p.High, p.Interval = noise.interval(p.Accuracy, p.Std, len(p.Accuracies))

@@ -120,7 +120,7 @@ func count(ctx context.Context, q queryer, sweepKey int64) (c Counts, err error)
 	}
 	groups, err := gather(ctx, q, func(rows *sql.Rows) (g group, err error) {
 		return g, rows.Scan(&g.gone, &g.state, &g.n)
-	}, `SELECT gone, state, count(*) FROM sweep_trials WHERE sweep = ? GROUP BY gone, state`, sweepKey)
+	}, `SELECT gone, state, n FROM sweep_counts WHERE sweep = ?`, sweepKey)
 	for _, g := range groups {
 		if g.gone {
 			c.Gone += g.n

@@ -59,7 +59,7 @@ func (r *Reader) Verify(ctx context.Context, read ReadFile, found func(Finding))
 }
 
 func (v *verifier) all(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{v.file, v.schema, v.sweeps, v.trials, v.laws} {
+	for _, step := range []func(context.Context) error{v.file, v.schema, v.sweeps, v.trials, v.laws, v.sums} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -79,6 +79,14 @@ func TestVerifyFinds(t *testing.T) {
 		{`UPDATE costs SET epsilon = epsilon * 0.999 WHERE trial = 1`, "`sweep recount` writes it anew"},
 		{`UPDATE costs SET epsilon = epsilon * 0.5, version = 'rdp/0' WHERE trial = 1`, "by rdp/0: `sweep recount` writes it anew"},
 		{`UPDATE attempts SET last_step = last_step + 3 WHERE trial = 2 AND number = 1`, "and the ledger counts"},
+		{`UPDATE sweep_counts SET n = n + 1 WHERE state = 'completed'`, "sweep_counts has 3 for sweep, gone, state of 1, 0, completed, and the facts say 2"},
+		{`DELETE FROM sweep_counts WHERE state = 'running'`, "sweep_counts has nothing for sweep, gone, state of 1, 0, running"},
+		{`UPDATE sweep_steps SET steps = steps + 1`, "sweep_steps has"},
+		{`INSERT INTO sweep_steps VALUES (1, 0.5, 0.5, 3)`, "and the facts say nothing of it"},
+		{`UPDATE points SET accuracy = accuracy + 1e-6 WHERE trial = 1`, "points has"},
+		{`UPDATE points SET epsilon_cell = 7`, "points has"},
+		{`UPDATE point_totals SET points = points + 1`, "point_totals has"},
+		{`UPDATE ledger_totals SET spent = spent - 1`, "ledger_totals has"},
 		{`PRAGMA foreign_keys = 0; UPDATE metrics SET trial = 99; INSERT INTO notes (trial, attempt, step, text) VALUES (99, 1, 1, 'x'); PRAGMA foreign_keys = 1`, "refers to a row of"},
 	} {
 		s, _ := lived(t)
@@ -88,6 +96,22 @@ func TestVerifyFinds(t *testing.T) {
 		if _, found := verify(t, s, nil); !strings.Contains(strings.Join(found, "\n"), tt.want) {
 			t.Errorf("%s: found %q, want %q", tt.alter, found, tt.want)
 		}
+	}
+}
+
+// Sums that were altered are right again after a recount.
+func TestRecountRefillsSums(t *testing.T) {
+	s, _ := lived(t)
+	if _, err := s.db.ExecContext(t.Context(), `
+		UPDATE sweep_counts SET n = n + 1; DELETE FROM sweep_steps; UPDATE points SET n = 9; UPDATE points SET trial = 2 WHERE key = 1;
+		DELETE FROM point_totals; INSERT INTO point_totals VALUES (1, 0.5, 3, 1, 'x', 5, 0, 0); UPDATE ledger_totals SET spent = spent - 1, held = held + 5`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Recount(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, found := verify(t, s, nil); len(found) > 0 {
+		t.Errorf("found %q", found)
 	}
 }
 
@@ -158,7 +182,7 @@ var single = []string{
 	"checkpoints", "accounts.version", "budgets",
 	"fingerprints.first_seen", "budgets.created", "budgets.epsilon", "budgets.delta", "budgets.note",
 	"ledger.opened", "ledger.changed", "ledger_events.created", "holds.until",
-	"selections.draw", "points.key",
+	"selections.draw", "points.key", "imported_streams.noise_id",
 }
 
 // Of each column of each table one value is altered, and each table loses a row:
@@ -178,7 +202,7 @@ func TestVerifyFindsEveryColumn(t *testing.T) {
 	prices := priceList{}
 	findings := func() (found []string) {
 		v := &verifier{tx: tx, prices: prices, read: read, found: func(f Finding) { found = append(found, f.Where+": "+f.What) }}
-		for _, step := range []func(context.Context) error{v.file, v.sweeps, v.trials, v.laws} {
+		for _, step := range []func(context.Context) error{v.file, v.sweeps, v.trials, v.laws, v.sums} {
 			if err := step(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -240,6 +264,15 @@ func rich(t *testing.T) (*Store, ReadFile) {
 		err = s.SetBudget(ctx, "glyphs", Budget{Epsilon: 1000, Delta: delta})
 	}
 	if err != nil {
+		t.Fatal(err)
+	}
+	both := begin1(t, s, id, trials[5].Params.ID()) // which a copy of the record goes on with too
+	there := openAt(t, backup(t, s))
+	if err := there.Collect(ctx, both, sweep.Reading{Offset: 1, Started: true, NoiseID: "there", Step: 3}); err != nil {
+		t.Fatal(err)
+	}
+	imports(t, s, backup(t, there))
+	if err := s.EndAttempt(ctx, both, sweep.Ending{Failure: sweep.Crashed, Reason: "killed", Next: sweep.Failed}); err != nil {
 		t.Fatal(err)
 	}
 	picked := file("picked")

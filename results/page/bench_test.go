@@ -23,6 +23,13 @@ func largeRecord(b *testing.B) (path string, id sweep.SweepID) {
 	b.Helper()
 	id = resultstest.Sweep("large").ID
 	if path := os.Getenv("SWEEP_LARGE_DB"); path != "" {
+		s, err := results.Open(b.Context(), path) // brings its schema up to date
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 		return path, id
 	}
 	size := func(name string, otherwise int) int {

@@ -70,7 +70,7 @@ func Paired(a, b []float64) (c Comparison, ok bool) {
 
 // WithSpread compares the means of nA and nB ≥ 1 measurements, too few to know how
 // much they vary, by a standard deviation that is known from elsewhere with so many
-// degrees of freedom (such as [PooledStd], of all points of a sweep) and taken to
+// degrees of freedom (such as that within all points of a sweep) and taken to
 // hold for both: Student's t of difference/(std·√(1/nA+1/nB)). D is the difference
 // over std with Hedges' correction. ok is false where std is not positive.
 func WithSpread(difference, std float64, freedom, nA, nB int) (c Comparison, ok bool) {

@@ -27,7 +27,7 @@ type Chance struct {
 // Bayesian Data Analysis, 3rd ed., section 3.2). freedom of 0 takes the spread as
 // known. A probability's standard error is at most 0.5/√draws. Points without a
 // standard error beside points that have one count as exact, so give them a pooled
-// one (see [PooledStd]).
+// one.
 func Chances(points []Estimate, freedom, draws int, seed uint64) []Chance {
 	order := make([]int, len(points))
 	for i := range order {

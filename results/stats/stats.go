@@ -83,20 +83,3 @@ func Residuals(groups [][]float64) []float64 {
 	}
 	return all
 }
-
-// PooledStd is the standard deviation within groups and its degrees of freedom,
-// √(Σ (x - mean of its group)² / Σ (m - 1)); NaN where no group has two.
-func PooledStd(groups [][]float64) (std float64, freedom int) {
-	sum := 0.0
-	for _, g := range groups {
-		if len(g) < 2 {
-			continue
-		}
-		mean := stat.Mean(g, nil)
-		for _, x := range g {
-			sum += (x - mean) * (x - mean)
-		}
-		freedom += len(g) - 1
-	}
-	return math.Sqrt(sum / float64(freedom)), freedom
-}
