@@ -74,18 +74,25 @@ func scanCandidate(rows *sql.Rows) (c candidate, err error) {
 // the claim says so: Denied if there is none, Wait if others' reservations are
 // in the way.
 func (s *Store) Begin(ctx context.Context, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
+	what := fmt.Sprintf("begin trial %s of %s", trial, id)
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return sweep.Claim{}, fmt.Errorf("%s: %w", what, explain(err))
+	}
+	defer conn.Close()
 	var c sweep.Claim
-	err := s.inTx(ctx, fmt.Sprintf("begin trial %s of %s", trial, id), func(ctx context.Context, tx *sql.Tx) (err error) {
-		c, err = begin(ctx, tx, s.rooms, id, trial)
+	err = transact(ctx, conn, func(ctx context.Context, tx *sql.Tx) (err error) {
+		c, err = begin(ctx, tx, s.rooms, s.prices, id, trial)
 		return err
 	})
 	if err != nil {
-		clear(s.rooms) // they may have seen what was rolled back
+		clear(s.rooms) // they may have seen what was rolled back; the next claim still waits for conn
+		return sweep.Claim{}, fmt.Errorf("%s: %w", what, explain(err))
 	}
-	return c, err
+	return c, nil
 }
 
-func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
+func begin(ctx context.Context, tx *sql.Tx, rooms rooms, prices priceList, id sweep.SweepID, trial sweep.TrialID) (sweep.Claim, error) {
 	var (
 		c              sweep.Claim
 		sweepKey, key  int64
@@ -132,7 +139,7 @@ func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial
 		return c, err
 	}
 	if refused != nil {
-		return deny(ctx, tx, key, *refused)
+		return deny(ctx, tx, prices, key, *refused)
 	}
 	c.State, c.Attempt = sweep.Running, last+1
 	if c.Failures, c.NoMemory, err = failures(ctx, tx, key, sweepKey, forgiven); err != nil {
@@ -141,7 +148,10 @@ func begin(ctx context.Context, tx *sql.Tx, rooms rooms, id sweep.SweepID, trial
 	if err := claim(ctx, tx, key, sweepKey, c.Attempt, c.Stream); err != nil {
 		return c, err
 	}
-	return c, settle(ctx, tx, key)
+	if last == 0 {
+		return c, settle(ctx, tx, key)
+	}
+	return c, charge(ctx, tx, prices, key) // one that was evicted has not been priced
 }
 
 // reserve says why the budget has no room for one more attempt at the trial, nil
@@ -186,7 +196,7 @@ func reserve(ctx context.Context, tx *sql.Tx, rooms rooms, trial int64, number i
 }
 
 // deny leaves the trial for later, and what its last attempt held as it is.
-func deny(ctx context.Context, tx *sql.Tx, trial int64, r refusal) (sweep.Claim, error) {
+func deny(ctx context.Context, tx *sql.Tx, prices priceList, trial int64, r refusal) (sweep.Claim, error) {
 	c := sweep.Claim{State: sweep.Pending}
 	if r.wait {
 		c.Wait = r.text
@@ -196,7 +206,7 @@ func deny(ctx context.Context, tx *sql.Tx, trial int64, r refusal) (sweep.Claim,
 	if _, err := tx.ExecContext(ctx, `UPDATE trials SET state = 'pending' WHERE key = ? AND state = 'running'`, trial); err != nil {
 		return c, err
 	}
-	return c, settle(ctx, tx, trial)
+	return c, charge(ctx, tx, prices, trial)
 }
 
 func claim(ctx context.Context, tx *sql.Tx, trial, sweepKey int64, number int, stream string) error {

@@ -59,7 +59,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, prices priceList, a attempt, r sw
 	if err := noteDraw(ctx, tx, a.trial, clean(r.NoiseID)); err != nil {
 		return err
 	}
-	if a.state == sweep.Running {
+	if a.state == sweep.Running && !a.superseded() {
 		return settle(ctx, tx, a.trial) // priced when it ends
 	}
 	return charge(ctx, tx, prices, a.trial)

@@ -26,8 +26,9 @@ type Frontier struct {
 	Counts     Counts             `json:"counts"`
 	Points     []Point            `json:"points"` // by rising epsilon
 	// Composed is the epsilon of everything the search did to the data, by
-	// composition of all its trials, at Delta; whatever Disclosure says. It is 0
-	// before the first step, and of a private selection.
+	// composition of all its trials, at Delta; whatever Disclosure says. It is by
+	// Accountant, or where that is pld or does not apply by certified, which is never
+	// above pld. It is 0 before the first step, and of a private selection.
 	Composed Epsilon `json:"composed_epsilon,omitzero"`
 	// Selection is the same of a private selection: all that the sweep's selections
 	// cost together, whatever numbers of trials they drew.

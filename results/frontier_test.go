@@ -235,6 +235,23 @@ func TestResearchFrontierSaysTheSearchIsNotCounted(t *testing.T) {
 	}
 }
 
+// A sweep that names pld has several kinds of steps composed by certified: within
+// pld's own bracket of the truth, and no looser than pld.
+func TestComposedByCertifiedForPLD(t *testing.T) {
+	s, r, trials := openTemp(t), file("lattice"), grid(1)
+	r.Accountant = privacy.PLD
+	add(t, s, r, trials)
+	all := privacy.Composed{}
+	for _, tr := range []TrialRecord{trials[0], trials[len(trials)-1]} {
+		run(t, s, r.ID, tr.Params, 0.5)
+		all = append(all, mechanism(tr.Params, tr.Params.Steps))
+	}
+	b, err := privacy.PLD.EpsilonBracketOf(privacy.Question{Event: all}, r.Delta)
+	if got := float64(frontierOf(t, s, r.ID).Composed); err != nil || got < b.Lower || got > b.Upper*(1+1e-9) || b.Upper-b.Lower > 1e-3*b.Upper {
+		t.Errorf("composed ε = %v, and pld has it from %v to %v, error %v", got, b.Lower, b.Upper, err)
+	}
+}
+
 // Trials of one mechanism compose to one trial of all their steps.
 func TestComposedIsTheSumOfTheSteps(t *testing.T) {
 	s, trials := openTemp(t), grid(1)

@@ -368,25 +368,18 @@ func (m *merger) unite(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// charge writes down what all trials that were taken have done now, and prices it.
+// charge writes down what all trials that were taken, and those that run here and
+// were run elsewhere, have done by now, and prices it.
 func (m *merger) charge(ctx context.Context, tx *sql.Tx) error {
 	trials, err := gather(ctx, tx, func(rows *sql.Rows) (key int64, err error) { return key, rows.Scan(&key) }, `
-		SELECT ours FROM took_trials WHERE EXISTS (SELECT 1 FROM main.attempts a WHERE a.trial = ours) ORDER BY ours`)
+		SELECT ours FROM took_trials WHERE EXISTS (SELECT 1 FROM main.attempts a WHERE a.trial = ours)
+		UNION SELECT i.trial FROM main.imported_streams i JOIN main.trials t ON t.key = i.trial WHERE t.state = 'running'
+		ORDER BY 1`)
 	if err != nil {
 		return err
 	}
 	for _, t := range trials {
 		if err := charge(ctx, tx, m.prices, t); err != nil {
-			return err
-		}
-	}
-	running, err := gather(ctx, tx, func(rows *sql.Rows) (key int64, err error) { return key, rows.Scan(&key) }, `
-		SELECT DISTINCT i.trial FROM main.imported_streams i JOIN main.trials t ON t.key = i.trial WHERE t.state = 'running' ORDER BY 1`)
-	if err != nil {
-		return err
-	}
-	for _, t := range running {
-		if err := settle(ctx, tx, t); err != nil { // priced when it ends
 			return err
 		}
 	}

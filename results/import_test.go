@@ -211,6 +211,16 @@ func TestImportOfWhatRunsHere(t *testing.T) {
 	collect(theirs, there, 2, "there", "b", 8)
 	imports(t, ours, backup(t, theirs))
 	spent(5+8, "what was done there since")
+	if n := scalar[int](t, ours, `SELECT steps FROM sweep_steps`); n != 5+8+p.Steps { // as if the attempt here made all its steps, and once more
+		t.Errorf("the search as a whole is priced by %d steps, want %d", n, 5+8+p.Steps)
+	}
+	altered := openAt(t, backup(t, ours))
+	if _, err := altered.db.ExecContext(t.Context(), `UPDATE imported_streams SET steps = 2 WHERE noise_id = 'b'`); err != nil {
+		t.Fatal(err)
+	}
+	if _, found := verify(t, altered, nil); !strings.Contains(strings.Join(found, "\n"), "the ledger counts 13 steps, and its attempts here made 7") {
+		t.Errorf("what was imported of a running trial was altered, and %q found", found)
+	}
 	if held := scalar[int](t, ours, `SELECT held FROM ledger WHERE trial = ?`, p.ID()); held != p.Steps-5 {
 		t.Errorf("the attempt here holds %d steps, want %d", held, p.Steps-5)
 	}
@@ -327,6 +337,9 @@ func TestMigratesFromEverySchema(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "old.db")
 		older(t, path, version)
 		s := openAt(t, path)
+		if n := disagreements(t, s); n != 0 || scalar[int](t, s, `SELECT count(*) FROM points JOIN point_totals JOIN sweep_counts JOIN sweep_steps`) != 1 {
+			t.Errorf("from schema %d: %d sums are not what trials add up to, or are missing", version, n)
+		}
 		if _, err := s.Recount(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}

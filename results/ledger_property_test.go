@@ -18,6 +18,7 @@ import (
 type world struct {
 	t       *testing.T
 	s       *Store
+	prices  priceList
 	r       *rand.Rand
 	budget  Budget
 	sweeps  []sweep.SweepID
@@ -50,7 +51,7 @@ type worker struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
-		t: t, s: openTemp(t), r: rand.New(rand.NewPCG(seed, 99)), ckpt: map[sweep.TrialID]checkpoint{}, done: map[sweep.TrialID]bool{},
+		t: t, s: openTemp(t), prices: priceList{}, r: rand.New(rand.NewPCG(seed, 99)), ckpt: map[sweep.TrialID]checkpoint{}, done: map[sweep.TrialID]bool{},
 		spools: map[sweep.TrialID]map[int]*worker{}, noised: map[sweep.TrialID]map[string]int{},
 	}
 	all := grid(2)
@@ -282,12 +283,10 @@ func (w *world) check(op int, collected bool) {
 	if made := done.counts(false); !maps.Equal(made, truth) || math.Abs(float64(at.Spent)-really) > 1e-9*really {
 		w.t.Fatalf("op %d: the ledger has %v at %v; really noised were %v at %v", op, made, at.Spent, truth, really)
 	}
-	if n := scalar[int](w.t, w.s, `SELECT count(*) FROM ledger_totals t WHERE spent <> (SELECT coalesce(sum(spent), 0) FROM ledger l
-		WHERE l.account = t.account AND l.sample_rate = t.sample_rate AND l.noise_multiplier = t.noise_multiplier)
-		OR held <> (SELECT coalesce(sum(held), 0) FROM ledger l
-		WHERE l.account = t.account AND l.sample_rate = t.sample_rate AND l.noise_multiplier = t.noise_multiplier)`); n != 0 {
-		w.t.Fatalf("op %d: %d totals are not the sums of the ledger", op, n)
-	}
+	tx, err := w.s.db.BeginTx(w.t.Context(), nil)
+	w.must(err)
+	v := &verifier{tx: tx, prices: w.prices, found: func(f Finding) { w.t.Errorf("op %d: %s: %s", op, f.Where, f.What) }}
+	w.must(errors.Join(v.trials(w.t.Context()), v.laws(w.t.Context()), v.sums(w.t.Context()), tx.Rollback()))
 }
 
 // Under random crashes, retries, duplicates and attempts back from the dead, the

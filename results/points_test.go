@@ -1,9 +1,11 @@
 package results
 
 import (
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sweep/privacy"
@@ -15,7 +17,7 @@ func disagreements(t testing.TB, s *Store) (n int) {
 	for _, sum := range sums {
 		n += scalar[int](t, s, fmt.Sprintf(`SELECT count(*) FROM (
 			SELECT * FROM (SELECT %[1]s FROM %[2]s EXCEPT SELECT %[1]s FROM %[3]s)
-			UNION ALL SELECT * FROM (SELECT %[1]s FROM %[3]s EXCEPT SELECT %[1]s FROM %[2]s))`, sum.keys+", "+sum.rest, sum.table, sum.from))
+			UNION ALL SELECT * FROM (SELECT %[1]s FROM %[3]s EXCEPT SELECT %[1]s FROM %[2]s))`, sum.columns(), sum.table, sum.from))
 	}
 	return n
 }
@@ -94,5 +96,55 @@ func TestPointsOfAnOlderRecord(t *testing.T) {
 	s := openAt(t, path)
 	if n, differ := scalar[int](t, s, `SELECT count(*) FROM points`), disagreements(t, s); n != 2 || differ != 0 {
 		t.Errorf("%d points, %d rows differ; want 2 and none", n, differ)
+	}
+}
+
+// A record of schema 7 in which everything happens has, once it is brought up to
+// date, the sums that the same rows have in one that was of schema 8 all along.
+func TestMigrationAddsUp(t *testing.T) {
+	s, _ := rich(t)
+	path := filepath.Join(t.TempDir(), "seven.db")
+	writeFile(t, path, nil)
+	db := openPool(path, access{"mode": "rwc", "_foreign_keys": "0"})
+	db.SetMaxOpenConns(1)
+	do := func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	list := func(query string, args ...any) []string {
+		t.Helper()
+		all, err := gather(t.Context(), db, func(rows *sql.Rows) (text string, err error) { return text, rows.Scan(&text) }, query, args...)
+		if err != nil || len(all) == 0 {
+			t.Fatalf("%s: %q, error %v", query, all, err)
+		}
+		return all
+	}
+	for _, text := range migrations[:7] {
+		do(text)
+	}
+	triggers := list(`SELECT sql FROM sqlite_schema WHERE type = 'trigger'`)
+	for _, name := range list(`SELECT name FROM sqlite_schema WHERE type = 'trigger'`) {
+		do(`DROP TRIGGER ` + name)
+	}
+	do(fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = 7; ATTACH '%s' AS newer`, applicationID, backup(t, s)))
+	for _, table := range list(`SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'`) {
+		columns := strings.Join(list(`SELECT name FROM pragma_table_info(?)`, table), ", ")
+		do(fmt.Sprintf(`INSERT INTO main.%s (%[2]s) SELECT %[2]s FROM newer.%[1]s`, table, columns))
+	}
+	do(`DETACH newer`)
+	for _, text := range triggers {
+		do(text)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	migrated := openAt(t, path)
+	for _, sum := range sums {
+		query := fmt.Sprintf(`SELECT json_group_array(json_array(%s)) FROM (SELECT * FROM %s ORDER BY %s)`, sum.columns(), sum.table, sum.columns())
+		if got, want := scalar[string](t, migrated, query), scalar[string](t, s, query); got != want || len(want) < 10 {
+			t.Errorf("%s of the migrated record:\n%s\nwant\n%s", sum.table, got, want)
+		}
 	}
 }

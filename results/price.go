@@ -67,9 +67,9 @@ func (s *Store) Recount(ctx context.Context, a privacy.Accountant) (int, error) 
 	n := 0
 	err := s.inTx(ctx, "recount", func(ctx context.Context, tx *sql.Tx) (err error) {
 		n, err = recount(ctx, tx, s.prices, a)
+		clear(s.rooms) // they hold sums of the ledger
 		return err
 	})
-	clear(s.rooms) // they hold sums of the ledger
 	return n, err
 }
 

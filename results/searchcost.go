@@ -17,8 +17,8 @@ type SearchCost struct {
 	Disclosure string             `json:"disclosure"` // research: the epsilons of points do not count the search; composed: the sweep stands by Composed; [sweep.PrivateSelect]: by Selection
 	Accountant privacy.Accountant `json:"accountant"`
 	Delta      float64            `json:"delta"`
-	// Composed is of all trials together; 0 of a private selection, whose number of
-	// trials nobody is to know.
+	// Composed is of all trials together, by the accountant that [Frontier.Composed]
+	// names; 0 of a private selection, whose number of trials nobody is to know.
 	Composed Epsilon `json:"composed_epsilon,omitzero"`
 	// Selection is of all private selections of the sweep together, by the theorem
 	// of Papernot and Steinke; 0 where there are none.
@@ -119,7 +119,9 @@ func composed(ctx context.Context, q queryer, sweepKey int64, a privacy.Accounta
 	}
 	all := composition(coarsen(counts, mostKinds))
 	if a == privacy.PLD && len(all) > 1 {
-		a = privacy.Certified // as tight, and pld takes seconds over kinds by the dozen
+		// Over kinds by the dozen pld takes seconds. Certified bounds the same event: by the
+		// exact accountant, or else by pld or rdp, whichever is lower.
+		a = privacy.Certified
 	}
 	found, err := ask(a, all, delta)
 	if err != nil {

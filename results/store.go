@@ -86,10 +86,15 @@ func (s *Store) inTx(ctx context.Context, what string, do func(context.Context, 
 	return nil
 }
 
+// A beginner is a pool or one of its connections.
+type beginner interface {
+	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
+}
+
 // transact gives do a context that does not end: when ctx does, the transaction
 // is rolled back and the next statement fails, while the driver need not start
 // a goroutine to watch each of thousands of short statements.
-func transact(ctx context.Context, db *sql.DB, do func(context.Context, *sql.Tx) error) error {
+func transact(ctx context.Context, db beginner, do func(context.Context, *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

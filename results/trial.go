@@ -22,7 +22,7 @@ type Trial struct {
 	Test        *float64        `json:"test_accuracy,omitempty"` // see [TrialRow.TestAccuracy]
 	Sweeps      []Membership    `json:"sweeps"`
 	Attempts    []Attempt       `json:"attempts"`        // the first one first
-	Steps       int             `json:"charged_steps"`   // that privacy was spent on, over all noise streams; of attempts that have ended
+	Steps       int             `json:"charged_steps"`   // that privacy was spent on, over all noise streams; an attempt under way counts in full when it ends
 	Event       json.RawMessage `json:"event,omitempty"` // what was done, as package privacy writes it
 	Costs       []Cost          `json:"costs"`           // what that cost
 	Checkpoints []Checkpoint    `json:"checkpoints"`     // as attempts announced them

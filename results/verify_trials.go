@@ -65,10 +65,7 @@ func (v *verifier) trial(ctx context.Context, key int64) error {
 			return err
 		}
 	}
-	if c.state == string(sweep.Running) {
-		return nil // what its attempt does is counted when it ends
-	}
-	return v.cost(ctx, key, where, selected, c.state == string(sweep.Completed))
+	return v.cost(ctx, key, where, selected, sweep.State(c.state))
 }
 
 // names compares the row with what its params say.
@@ -122,7 +119,7 @@ func (v *verifier) outcome(ctx context.Context, key int64, where string, c colum
 }
 
 // cost derives the trial's event and its prices again.
-func (v *verifier) cost(ctx context.Context, key int64, where string, selected, completed bool) error {
+func (v *verifier) cost(ctx context.Context, key int64, where string, selected bool, state sweep.State) error {
 	event, repeated, err := eventOf(ctx, v.tx, key)
 	if err != nil {
 		return err
@@ -137,6 +134,17 @@ func (v *verifier) cost(ctx context.Context, key int64, where string, selected, 
 	if event.Steps == 0 && !text.Valid {
 		return nil
 	}
+	if !selected { // which is charged as a whole
+		if err := v.ledger(ctx, key, where); err != nil {
+			return err
+		}
+	}
+	if state == sweep.Running { // what its attempt has done since is written down, and priced, when it ends
+		if !text.Valid {
+			return nil
+		}
+		event.Steps, repeated = min(event.Steps, steps.V), min(repeated, again.V)
+	}
 	should, err := privacy.MarshalEvent(event)
 	if err != nil {
 		return err
@@ -144,12 +152,7 @@ func (v *verifier) cost(ctx context.Context, key int64, where string, selected, 
 	if text.V != string(should) || steps.V != event.Steps || again.V != repeated {
 		v.complain(where, "its attempts made %s, %d of them again; recorded is %s, %d again: `sweep recount` writes it anew", should, repeated, text.V, again.V)
 	}
-	if !selected { // which is charged as a whole
-		if err := v.ledger(ctx, key, where); err != nil {
-			return err
-		}
-	}
-	if err := v.priced(ctx, key, where, string(should)); err != nil || !completed {
+	if err := v.priced(ctx, key, where, string(should)); err != nil || state != sweep.Completed {
 		return err
 	}
 	return v.unpriced(ctx, key, where, string(should))
