@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -91,14 +92,7 @@ func (r *Reader) axes(ctx context.Context, id sweep.SweepID) (axes []Axis, err e
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range append(keys, options...) {
-		a, err := valuesOf(ctx, tx, key, name)
-		if err != nil {
-			return nil, err
-		}
-		axes = append(axes, a)
-	}
-	return axes, nil
+	return valuesOf(ctx, tx, key, append(keys, options...))
 }
 
 // ofPoints are the trials that stand for the points of a sweep. Repeats differ in
@@ -139,37 +133,78 @@ func varying(ctx context.Context, q queryer, sweepKey int64) (keys []string, err
 	return keys, nil
 }
 
-func valuesOf(ctx context.Context, q queryer, sweepKey int64, key string) (Axis, error) {
-	a := Axis{Key: key}
-	column, words, _ := axisColumn(key)
-	if words {
-		names, err := gather(ctx, q, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) },
-			`SELECT DISTINCT CAST(coalesce(`+column+`, '') AS TEXT)`+ofPoints+` ORDER BY 1`, sweepKey)
-		a.Names = names
-		return a, err
+// valuesOf are the axes of those keys, with their values, from one look at all points.
+func valuesOf(ctx context.Context, q queryer, sweepKey int64, keys []string) ([]Axis, error) {
+	if len(keys) == 0 {
+		return nil, nil
 	}
-	values, err := gather(ctx, q, func(rows *sql.Rows) (v float64, err error) { return v, rows.Scan(&v) },
-		`SELECT DISTINCT CAST(`+column+` AS REAL) AS v`+ofPoints+` AND v IS NOT NULL LIMIT ?`, sweepKey, MaxValues+1)
+	found := make([]valueSet, len(keys))
+	columns, raw, into := make([]string, len(keys)), make([]any, len(keys)), make([]any, len(keys))
+	for i, key := range keys {
+		columns[i], found[i].words, _ = axisColumn(key)
+		if found[i].words {
+			found[i].names = map[string]bool{}
+		} else {
+			found[i].values, found[i].low, found[i].high = map[float64]bool{}, math.Inf(1), math.Inf(-1)
+		}
+		into[i] = &raw[i]
+	}
+	rows, err := q.QueryContext(ctx, `SELECT `+strings.Join(columns, ", ")+ofPoints, sweepKey)
 	if err != nil {
-		return a, err
+		return nil, err
 	}
-	if len(values) <= MaxValues {
-		slices.Sort(values)
-		a.Values = values
-		a.Low, a.High = finiteRange(values)
-		return a, nil
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		for i, v := range raw {
+			found[i].add(v)
+		}
 	}
-	err = q.QueryRowContext(ctx, `SELECT min(`+column+`), max(`+column+`)`+ofPoints+` AND `+column+` < 1e300`, sweepKey).Scan(&a.Low, &a.High)
-	return a, err
+	axes := make([]Axis, len(keys))
+	for i, key := range keys {
+		axes[i] = found[i].axis(key)
+	}
+	return axes, rows.Err()
 }
 
-// finiteRange is the range of rising values, of which the last may be infinite.
-func finiteRange(values []float64) (low, high float64) {
-	for len(values) > 0 && math.IsInf(values[len(values)-1], 1) {
-		values = values[:len(values)-1]
+// A valueSet is what a column was seen to hold.
+type valueSet struct {
+	words     bool
+	names     map[string]bool
+	values    map[float64]bool // up to one more than [MaxValues]
+	low, high float64          // of those that are finite
+}
+
+func (s *valueSet) add(v any) {
+	if s.words {
+		s.names[word(v)] = true
+		return
 	}
-	if len(values) == 0 {
-		return 0, 0
+	x := Axis{}.place(v)
+	if math.IsNaN(x) {
+		return
 	}
-	return values[0], values[len(values)-1]
+	if len(s.values) <= MaxValues {
+		s.values[x] = true
+	}
+	if !math.IsInf(x, 0) {
+		s.low, s.high = min(s.low, x), max(s.high, x)
+	}
+}
+
+func (s *valueSet) axis(key string) Axis {
+	a := Axis{Key: key}
+	if s.words {
+		a.Names = slices.Sorted(maps.Keys(s.names))
+		return a
+	}
+	if s.low <= s.high {
+		a.Low, a.High = s.low, s.high
+	}
+	if len(s.values) <= MaxValues {
+		a.Values = slices.Sorted(maps.Keys(s.values))
+	}
+	return a
 }

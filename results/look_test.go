@@ -71,21 +71,32 @@ func TestCells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cells, err := s.Cells(t.Context(), id, axes[1], axes[0], 0)
-	if err != nil || len(cells) != 6 {
-		t.Fatalf("%d cells, error %v; want 6", len(cells), err)
+	both, err := s.Cells(t.Context(), id, 0, [2]Axis{axes[1], axes[0]}, [2]Axis{axes[1], axes[1]})
+	if err != nil || len(both) != 2 || len(both[0]) != 6 || len(both[1]) != 3 {
+		t.Fatalf("cells %v, error %v; want 6, and 3 of one axis", both, err)
 	}
-	for _, c := range cells {
+	for _, c := range both[1] {
+		sum := 0.0
+		for _, d := range both[0] {
+			if d.X == c.X {
+				sum += d.Mean
+			}
+		}
+		if c.Points != 2 || c.Y != c.X || !near(c.Mean, sum/2, 1e-12) {
+			t.Errorf("cell %+v, want the mean %v of two points", c, sum/2)
+		}
+	}
+	for _, c := range both[0] {
 		rate, target := axes[1].Values[c.X], axes[0].Values[c.Y]
 		i := slices.IndexFunc(trials, func(tr TrialRecord) bool {
 			return tr.TargetEpsilon == target && tr.Params.LearnRate == rate && tr.Repeat == 1
 		})
-		if want := accuracyOf(trials[i].Params, 1); c.Points != 1 || !near(c.Mean, want, 1e-12) || !near(c.Best, want, 1e-12) {
+		if want := accuracyOf(trials[i].Params, 1); c.Points != 1 || !near(c.Mean, want, 1e-12) || !near(c.Best, want, 1e-12) || c.Label != trials[i].Label && c.Trial == trials[i].Params.ID() {
 			t.Errorf("cell %v, %v: %+v, want one point of %v", rate, target, c, want)
 		}
 	}
-	if some, err := s.Cells(t.Context(), id, axes[1], axes[0], 8); err != nil || len(some) != 3 {
-		t.Errorf("%d cells at one target, error %v; want 3", len(some), err)
+	if some, err := s.Cells(t.Context(), id, 8, [2]Axis{axes[1], axes[0]}); err != nil || len(some[0]) != 3 {
+		t.Errorf("cells %v at one target, error %v; want 3", some, err)
 	}
 }
 
@@ -103,16 +114,19 @@ func TestCellsOfManyValues(t *testing.T) {
 	if err != nil || len(axes) != 2 || axes[1].Values != nil || axes[1].Low != 1 || axes[1].High != 2*MaxValues {
 		t.Fatalf("axes %+v, error %v; want a learning rate from 1 to %d", axes, err, 2*MaxValues)
 	}
-	cells, err := s.Cells(t.Context(), file("many").ID, axes[1], axes[0], 0)
+	cells, err := s.Cells(t.Context(), file("many").ID, 0, [2]Axis{axes[1], axes[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
 	points := 0
-	for _, c := range cells {
+	for _, c := range cells[0] {
 		points += c.Points
 		if c.X < 0 || c.X >= Bins || c.Y < 0 || c.Y > 1 {
 			t.Errorf("cell %+v lies outside", c)
 		}
 	}
-	if err != nil || points != 2*MaxValues {
-		t.Errorf("%d points in cells, error %v; want %d", points, err, 2*MaxValues)
+	if points != 2*MaxValues {
+		t.Errorf("%d points in cells, want %d", points, 2*MaxValues)
 	}
 }
 

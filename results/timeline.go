@@ -31,8 +31,8 @@ type WorkerInfo struct {
 	Hours    float64 `json:"hours"` // of attempts that have ended
 }
 
-// Timeline are the attempts made for the sweep that began last, the earliest
-// first, at most limit; and how many there are in all.
+// Timeline are the attempts made for the sweep that have not ended and those that
+// ended last, at most limit, by when they began; and how many there are in all.
 func (r *Reader) Timeline(ctx context.Context, id sweep.SweepID, limit int) (spans []Span, total int, err error) {
 	key, err := sweepKey(ctx, r.db, id)
 	if err == nil {
@@ -42,7 +42,11 @@ func (r *Reader) Timeline(ctx context.Context, id sweep.SweepID, limit int) (spa
 		spans, err = gather(ctx, r.db, scanSpan, `
 			SELECT t.id, coalesce(st.label, ''), a.number, a.worker, a.started, coalesce(a.ended, ''), coalesce(a.from_step, 0), a.last_step,
 				coalesce(a.failure, ''), a.reason
-			FROM (SELECT * FROM attempts WHERE sweep = ?1 ORDER BY started DESC LIMIT ?2) a
+			FROM (
+				SELECT * FROM (SELECT * FROM attempts WHERE sweep = ?1 AND ended IS NULL LIMIT ?2)
+				UNION ALL SELECT * FROM (SELECT * FROM attempts WHERE sweep = ?1 AND ended IS NOT NULL ORDER BY ended DESC LIMIT ?2)
+				LIMIT ?2
+			) a
 			JOIN trials t ON t.key = a.trial LEFT JOIN sweep_trials st ON st.sweep = ?1 AND st.trial = a.trial ORDER BY a.started, t.key`, key, limit)
 	}
 	if err != nil {

@@ -69,11 +69,15 @@ func importance(axes []results.Axis, samples []results.Sample) (all []axisImport
 	if len(axes) == 0 {
 		return nil
 	}
-	shares, ok := stats.Importances(x, y, values, importanceSeed)
+	forest, ok := stats.Grow(x, y, importanceSeed)
 	if !ok {
 		return nil
 	}
-	rises, ok := stats.PermutationImportances(x, y, importanceSeed)
+	shares, ok := forest.Importances(values)
+	if !ok {
+		return nil
+	}
+	rises, ok := forest.PermutationImportances(importanceSeed)
 	if !ok {
 		return nil
 	}

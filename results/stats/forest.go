@@ -1,14 +1,19 @@
 package stats
 
 import (
-	"cmp"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"sync"
 )
 
-// A forest is a random forest for regression (Breiman 2001): trees grown on
+// A Forest is a random forest for regression (Breiman 2001): trees grown on
 // bootstrap samples, each split chosen among five sixths of the inputs, as SMAC has it.
-type forest []tree
+type Forest struct {
+	trees []tree
+	x     [][]float64 // what it was grown on
+	y     []float64
+}
 
 // A tree is its nodes, the root first.
 type tree struct {
@@ -27,37 +32,79 @@ type node struct {
 const (
 	trees   = 64
 	minLeaf = 3
+	enough  = 10 // samples to say anything
 )
 
-// plant grows a forest that predicts y[i] from x[i], rows of equal length. Inputs
+// Grow grows a forest that predicts y[i] from x[i], rows of equal length. Inputs
 // without order are numbered; a tree can still tell one number from all others.
-// It needs at least 2·minLeaf samples to find anything.
-func plant(x [][]float64, y []float64, seed uint64) (f forest) {
-	for t := range trees {
-		random := rand.New(rand.NewPCG(seed, uint64(t)))
-		in, drawn := make([]int, len(x)), make([]bool, len(x))
-		for i := range in {
-			in[i] = random.IntN(len(x))
-			drawn[in[i]] = true
-		}
-		g := grower{x: x, y: y, random: random}
-		g.grow(in)
-		one := tree{nodes: g.nodes}
-		for i, was := range drawn {
-			if !was {
-				one.out = append(one.out, i)
-			}
-		}
-		f = append(f, one)
+// The same seed grows the same forest, on however many cores. ok is false for fewer
+// than ten samples.
+func Grow(x [][]float64, y []float64, seed uint64) (f Forest, ok bool) {
+	if len(x) < enough {
+		return f, false
 	}
-	return f
+	ranks := ranksOf(x)
+	f = Forest{make([]tree, trees), x, y}
+	var wait sync.WaitGroup
+	next := make(chan int)
+	for range min(trees, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for t := range next {
+				f.trees[t] = plant(x, y, ranks, rand.New(rand.NewPCG(seed, uint64(t))))
+			}
+		})
+	}
+	for t := range trees {
+		next <- t
+	}
+	close(next)
+	wait.Wait()
+	return f, true
+}
+
+func plant(x [][]float64, y []float64, ranks [][]uint64, random *rand.Rand) (one tree) {
+	in, drawn := make([]int, len(x)), make([]bool, len(x))
+	for i := range in {
+		in[i] = random.IntN(len(x))
+		drawn[in[i]] = true
+	}
+	g := grower{x: x, y: y, ranks: ranks, random: random}
+	g.grow(in)
+	one.nodes = g.nodes
+	for i, was := range drawn {
+		if !was {
+			one.out = append(one.out, i)
+		}
+	}
+	return one
+}
+
+// ranksOf number the samples by each input, [input][sample]: equal values share a
+// number. It stands in the upper half, for keys that sort by it and then by sample.
+func ranksOf(x [][]float64) [][]uint64 {
+	ranks := make([][]uint64, len(x[0]))
+	for j := range ranks {
+		values := make([]float64, len(x))
+		for i, row := range x {
+			values[i] = row[j]
+		}
+		distinct := slices.Compact(slices.Sorted(slices.Values(values)))
+		ranks[j] = make([]uint64, len(x))
+		for i, v := range values {
+			at, _ := slices.BinarySearch(distinct, v)
+			ranks[j][i] = uint64(at) << 32
+		}
+	}
+	return ranks
 }
 
 type grower struct {
 	x      [][]float64
 	y      []float64
+	ranks  [][]uint64 // see ranksOf
 	random *rand.Rand
 	nodes  []node
+	sorted []uint64 // room for cut
 }
 
 // grow adds the tree of the samples in, and returns its root.
@@ -114,22 +161,26 @@ func (g *grower) spread(in []int) float64 {
 
 // cut is the best place to cut input j, and by how much it lowers the error.
 func (g *grower) cut(in []int, j int) (at, gain float64) {
-	sorted := slices.Clone(in)
-	slices.SortFunc(sorted, func(a, b int) int { return cmp.Or(cmp.Compare(g.x[a][j], g.x[b][j]), cmp.Compare(a, b)) })
+	g.sorted = g.sorted[:0]
+	for _, i := range in {
+		g.sorted = append(g.sorted, g.ranks[j][i]|uint64(i))
+	}
+	sorted := g.sorted
+	slices.Sort(sorted)
 	total := 0.0
-	for _, i := range sorted {
-		total += g.y[i]
+	for _, key := range sorted {
+		total += g.y[uint32(key)]
 	}
 	n, sum := float64(len(sorted)), 0.0
 	for k := 1; k < len(sorted); k++ {
-		sum += g.y[sorted[k-1]]
-		below, above := g.x[sorted[k-1]][j], g.x[sorted[k]][j]
-		if below == above || k < minLeaf || len(sorted)-k < minLeaf {
+		last, next := uint32(sorted[k-1]), uint32(sorted[k])
+		sum += g.y[last]
+		if sorted[k-1]>>32 == sorted[k]>>32 || k < minLeaf || len(sorted)-k < minLeaf {
 			continue
 		}
 		m := float64(k)
 		if by := sum*sum/m + (total-sum)*(total-sum)/(n-m) - total*total/n; by > gain {
-			at, gain = (below+above)/2, by
+			at, gain = (g.x[last][j]+g.x[next][j])/2, by
 		}
 	}
 	return at, gain

@@ -7,19 +7,15 @@ import (
 
 // Importances are the shares, in [0, 1], of the variance of y that each column of
 // x explains by itself, whatever the others are: the main effects of functional
-// ANOVA over a random forest (Hutter, Hoos, Leyton-Brown 2014, ICML). values[j]
+// ANOVA over the forest (Hutter, Hoos, Leyton-Brown 2014, ICML). values[j]
 // lists the values that input j has in the sweep, over which it is taken to be
 // evenly distributed, and independent of the other inputs. What is missing to 1
-// belongs to interactions. ok is false where there is nothing to explain: fewer
-// than 10 samples, or a forest that never split.
-func Importances(x [][]float64, y []float64, values [][]float64, seed uint64) (shares []float64, ok bool) {
-	if len(x) < 10 {
-		return nil, false
-	}
-	f := plant(x, y, seed)
+// belongs to interactions. ok is false where there is nothing to explain: no tree
+// ever split.
+func (f Forest) Importances(values [][]float64) (shares []float64, ok bool) {
 	shares = make([]float64, len(values))
 	grown := 0
-	for _, t := range f {
+	for _, t := range f.trees {
 		m := newMarginals(t, values)
 		total := m.variance()
 		if !(total > 0) {
@@ -121,12 +117,10 @@ func (m marginals) mainEffect(j int) float64 {
 // PermutationImportances are how much worse the forest predicts samples that a
 // tree was not grown on when one column is shuffled among them: the rise of the
 // mean squared error, over the variance of y (Breiman 2001, section 10). It is
-// near 0, or a little below, for a column that says nothing.
-func PermutationImportances(x [][]float64, y []float64, seed uint64) (rises []float64, ok bool) {
-	if len(x) < 10 {
-		return nil, false
-	}
-	f := plant(x, y, seed)
+// near 0, or a little below, for a column that says nothing. ok is false where y
+// does not vary.
+func (f Forest) PermutationImportances(seed uint64) (rises []float64, ok bool) {
+	x, y := f.x, f.y
 	rises = make([]float64, len(x[0]))
 	_, std := MeanStd(y)
 	if !(std > 0) {
@@ -135,7 +129,7 @@ func PermutationImportances(x [][]float64, y []float64, seed uint64) (rises []fl
 	random := rand.New(rand.NewPCG(seed, 3))
 	for j := range rises {
 		sum, n := 0.0, 0
-		for _, t := range f {
+		for _, t := range f.trees {
 			shuffled := slices.Clone(t.out)
 			random.Shuffle(len(shuffled), func(a, b int) { shuffled[a], shuffled[b] = shuffled[b], shuffled[a] })
 			for k, i := range t.out {

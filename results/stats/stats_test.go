@@ -3,6 +3,8 @@ package stats
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -204,7 +206,8 @@ func TestMarginalsOfATree(t *testing.T) {
 	for i := range y {
 		y[i] = random.Float64()
 	}
-	for _, one := range plant(rows, y, 5)[:5] {
+	f, _ := Grow(rows, y, 5)
+	for _, one := range f.trees[:5] {
 		mean, total := 0.0, 0.0
 		for _, row := range rows {
 			mean += one.predict(row) / float64(len(rows))
@@ -245,19 +248,39 @@ func TestImportances(t *testing.T) {
 	for i, row := range rows {
 		y[i] = row[0] + 2*row[1]
 	}
-	got, ok := Importances(rows, y, values, 1)
-	if !ok || !near(got[0], 0.2, 0.05) || !near(got[1], 0.8, 0.05) || got[2] > 0.01 {
+	f, grown := Grow(rows, y, 1)
+	got, ok := f.Importances(values)
+	if !grown || !ok || !near(got[0], 0.2, 0.05) || !near(got[1], 0.8, 0.05) || got[2] > 0.01 {
 		t.Errorf("shares %v, want near 0.2 0.8 0", got)
 	}
-	rises, ok := PermutationImportances(rows, y, 1)
+	rises, ok := f.PermutationImportances(1)
 	if !ok || rises[1] < 1 || rises[0] < 0.2 || rises[0] > rises[1] || math.Abs(rises[2]) > 0.05 {
 		t.Errorf("rises of the error %v, want the second above the first, and nothing of the third", rises)
 	}
-	if _, ok := Importances(rows[:9], y[:9], values, 1); ok {
+	if _, ok := Grow(rows[:9], y[:9], 1); ok {
 		t.Error("nine samples are enough")
 	}
-	if _, ok := Importances(rows, make([]float64, len(rows)), values, 1); ok {
+	flat, _ := Grow(rows, make([]float64, len(rows)), 1)
+	if _, ok := flat.Importances(values); ok {
 		t.Error("something explains what does not vary")
+	}
+	if _, ok := flat.PermutationImportances(1); ok {
+		t.Error("shuffling matters to what does not vary")
+	}
+}
+
+// However many cores grow it, a forest is the same one.
+func TestForestIsOne(t *testing.T) {
+	rows := grid([][]float64{{0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}})
+	y := make([]float64, len(rows))
+	for i, row := range rows {
+		y[i] = math.Sin(row[0]) * row[1]
+	}
+	together, _ := Grow(rows, y, 1)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	alone, _ := Grow(rows, y, 1)
+	if !reflect.DeepEqual(together, alone) {
+		t.Error("one core grows another forest than several")
 	}
 }
 
@@ -269,7 +292,8 @@ func TestInteractionIsNoMainEffect(t *testing.T) {
 	for i, row := range rows {
 		y[i] = math.Abs(row[0] - row[1])
 	}
-	got, ok := Importances(rows, y, values, 1)
+	f, _ := Grow(rows, y, 1)
+	got, ok := f.Importances(values)
 	if !ok || got[0] > 0.15 || got[1] > 0.15 || got[2] > 0.05 {
 		t.Errorf("shares %v, want little", got)
 	}
