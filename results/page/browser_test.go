@@ -154,6 +154,11 @@ func (b *browser) shot(t testing.TB, name string) {
 	}
 }
 
+// shotName is a file's name for a page's address.
+func shotName(path string) string {
+	return strings.NewReplacer("/", "-", "?", "-", "&", "-", "%", "").Replace(path)
+}
+
 // pointAt moves the mouse to the middle of the first element that fits.
 func (b *browser) pointAt(t *testing.T, selector string) {
 	t.Helper()
@@ -252,7 +257,7 @@ func TestInABrowser(t *testing.T) {
 		for _, path := range allPages(r) {
 			if !strings.HasSuffix(path, ".html") { // which the browser would save
 				b.run(t, chromedp.Navigate(s.server.URL+path), chromedp.WaitReady("footer"))
-				b.shot(t, "page"+strings.NewReplacer("/", "-", "?", "-", "&", "-", "%", "").Replace(strings.Replace(path, string(r.id), "", 1)))
+				b.shot(t, "page"+shotName(strings.Replace(path, string(r.id), "", 1)))
 			}
 		}
 	})

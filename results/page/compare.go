@@ -36,11 +36,11 @@ func (s *Site) compare(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		data.Rows = compared(data.Trials)
-		if data.Charts, err = s.overlay(r.Context(), data.Trials); err != nil {
-			return err
-		}
 	}
-	return s.render(w, http.StatusOK, "compare.html", data)
+	return s.stream(w, "compare.html", &data.frame, &data, func() (err error) {
+		data.Charts, err = s.overlay(r.Context(), data.Trials)
+		return err
+	})
 }
 
 // compared are outcomes and parameters by name, outcomes first.

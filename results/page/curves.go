@@ -41,10 +41,10 @@ func (s *Site) curves(w http.ResponseWriter, r *http.Request) error {
 	for i, t := range rows {
 		data.Chosen = append(data.Chosen, chosenTrial{t, i})
 	}
-	if data.Charts, err = s.overlay(r.Context(), rows); err != nil {
+	return s.stream(w, "curves.html", &data.frame, &data, func() (err error) {
+		data.Charts, err = s.overlay(r.Context(), rows)
 		return err
-	}
-	return s.render(w, http.StatusOK, "curves.html", data)
+	})
 }
 
 // chosen are the trials that somebody asked for or, without, those that run and the best.

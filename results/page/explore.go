@@ -18,6 +18,7 @@ import (
 const (
 	explored     = 400
 	forestPoints = 800
+	axesShown    = 8 // of parallel coordinates and slices, as long as nobody chooses
 )
 
 // An exploreData is the page of charts over hyper-parameters.
@@ -28,6 +29,7 @@ type exploreData struct {
 	Targets     []targetChoice
 	Target      float64
 	ByBest      bool
+	Choices     []axisChoice // which axes the charts of all at once and one at a time show
 	Heat        chart.Drawing
 	Parallel    chart.Drawing
 	Slices      []chart.Drawing
@@ -49,46 +51,109 @@ func (s *Site) explore(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data := exploreData{sweepFrame: f}
-	if err := s.addExplore(r.Context(), &data, r.URL.Query(), func(trial string) string { return "/trial/" + trial }); err != nil {
-		return err
+	data, q := exploreData{sweepFrame: f}, r.URL.Query()
+	if len(q) > 0 { // a choice may be wrong, which must be said before the page begins
+		if err := s.addChoices(r.Context(), &data, q); err != nil {
+			return err
+		}
 	}
-	return s.render(w, http.StatusOK, "explore.html", data)
+	return s.stream(w, "explore.html", &data.frame, &data, func() error { return s.addExplore(r.Context(), &data, q, toTrial) })
 }
 
-func (s *Site) axes(ctx context.Context, info results.SweepInfo) ([]results.Axis, error) {
+// addChoices adds what varies in the sweep, and what the query chooses of it.
+func (s *Site) addChoices(ctx context.Context, data *exploreData, q url.Values) (err error) {
 	// The grid changes with the file alone, however many trials end.
-	key := fmt.Sprintf("%s %d %d", info.ID, info.Revision, info.Counts.Trials+info.Counts.Gone)
-	if known, ok := s.grids.Load(key); ok {
-		return known.([]results.Axis), nil
+	key := fmt.Sprintf("axes %s %d %d", data.Sweep.ID, data.Sweep.Revision, data.Sweep.Counts.Trials+data.Sweep.Counts.Gone)
+	data.Axes, err = keep(ctx, s, key, func(ctx context.Context) ([]results.Axis, error) { return s.Reader.Axes(ctx, data.Sweep.ID) })
+	if err != nil {
+		return err
 	}
-	axes, err := s.Reader.Axes(ctx, info.ID)
-	if err == nil {
-		s.grids.Store(key, axes)
-	}
-	return axes, err
+	return data.choose(q)
 }
 
-func (s *Site) addExplore(ctx context.Context, data *exploreData, q url.Values, link func(string) string) (err error) {
-	if data.Axes, err = s.axes(ctx, data.Sweep); err != nil {
-		return err
+// mark changes when what the sweep's points say does, and is of no other sweep.
+func (s *Site) mark(ctx context.Context, info results.SweepInfo) (string, error) {
+	mark, err := recall(ctx, s, "mark "+string(info.ID), func(ctx context.Context) (string, error) { return s.Reader.PointsMark(ctx, info.ID) })
+	return fmt.Sprint(info.ID, " ", info.Revision, " ", mark), err
+}
+
+func (s *Site) addExplore(ctx context.Context, data *exploreData, q url.Values, link func(string) string) error {
+	if data.Axes == nil {
+		if err := s.addChoices(ctx, data, q); err != nil {
+			return err
+		}
 	}
-	if err := data.choose(q); err != nil {
-		return err
-	}
-	if err := s.addHeat(ctx, data, link); err != nil {
+	mark, err := s.mark(ctx, data.Sweep)
+	if err != nil {
 		return err
 	}
 	// With a target chosen the target is no axis any more.
 	axes := slices.DeleteFunc(slices.Clone(data.Axes), func(a results.Axis) bool { return data.Target != 0 && a.Key == "target_epsilon" })
-	key := fmt.Sprintf("samples %s %g", data.Sweep.ID, data.Target)
-	samples, err := recall(ctx, s, key, func(ctx context.Context) ([]results.Sample, error) {
+	samples, err := keep(ctx, s, fmt.Sprintf("samples %s %g", mark, data.Target), func(ctx context.Context) ([]results.Sample, error) {
 		return s.Reader.Samples(ctx, data.Sweep.ID, axes, data.Target, forestPoints)
 	})
 	if err != nil {
 		return err
 	}
-	data.addImportance(ctx, s, axes, samples)
+	important, err := keep(ctx, s, fmt.Sprintf("importance %s %g", mark, data.Target), func(context.Context) ([]axisImportance, error) {
+		return importance(axes, samples), nil
+	})
+	if err != nil {
+		return err
+	}
+	data.addImportance(important, len(samples))
+	data.chooseAxes(axes, important, q["axis"])
+	shown := data.shown(axes)
+	heat, means, err := s.cells(ctx, data, mark, shown, samples)
+	if err != nil {
+		return err
+	}
+	data.addHeat(heat, link)
+	data.draw(axes, shown, samples, means, link)
+	return nil
+}
+
+// cells are those of the heat map and, where samples are a choice in which the best
+// are too many for a mean, the means over each of the axes that have single values.
+func (s *Site) cells(ctx context.Context, data *exploreData, mark string, axes []results.Axis, samples []results.Sample) (heat []results.Cell, means map[string][]results.Cell, err error) {
+	var pairs [][2]results.Axis
+	x, y := data.axis(data.X), data.axis(data.Y)
+	mapped := data.X != data.Y && x >= 0 && y >= 0
+	if mapped {
+		pairs = append(pairs, [2]results.Axis{data.Axes[x], data.Axes[y]})
+	}
+	if len(samples) >= forestPoints-forestPoints/10 {
+		for _, a := range axes {
+			if a.Words() || a.Values != nil {
+				pairs = append(pairs, [2]results.Axis{a, a})
+			}
+		}
+	}
+	if len(pairs) == 0 {
+		return nil, nil, nil
+	}
+	key := fmt.Sprintf("cells %s %g", mark, data.Target)
+	for _, p := range pairs {
+		key += " " + p[0].Key + "/" + p[1].Key
+	}
+	found, err := keep(ctx, s, key, func(ctx context.Context) ([][]results.Cell, error) {
+		return s.Reader.Cells(ctx, data.Sweep.ID, data.Target, pairs...)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if mapped {
+		heat, found, pairs = found[0], found[1:], pairs[1:]
+	}
+	means = map[string][]results.Cell{}
+	for i, p := range pairs {
+		means[p[0].Key] = found[i]
+	}
+	return heat, means, nil
+}
+
+// draw draws all at once and one at a time, over the axes shown of all.
+func (d *exploreData) draw(all, shown []results.Axis, samples []results.Sample, means map[string][]results.Cell, link func(string) string) {
 	drawn := samples
 	if len(samples) > explored { // by rising accuracy: keep the best, and every so many of the others
 		drawn = nil
@@ -97,17 +162,33 @@ func (s *Site) addExplore(ctx context.Context, data *exploreData, q url.Values, 
 			drawn = append(drawn, samples[int(float64(i+1)*step)-1])
 		}
 	}
-	data.Points = len(drawn)
-	data.Slices = slicesOf(axes, drawn, link)
-	if len(samples) >= forestPoints-forestPoints/10 { // a choice, in which the best are too many for a mean
-		if data.Slices, err = s.slicesOfAll(ctx, data, axes, drawn, link); err != nil {
-			return err
+	d.Points = len(drawn)
+	var at []int // numbers of the axes shown among all
+	for _, a := range shown {
+		at = append(at, slices.IndexFunc(all, func(b results.Axis) bool { return a.Key == b.Key }))
+	}
+	projected := make([]results.Sample, len(drawn))
+	for i, s := range drawn {
+		projected[i] = s
+		projected[i].At = make([]float64, len(at))
+		for k, j := range at {
+			projected[i].At[k] = s.At[j]
 		}
 	}
-	if len(axes) > 0 && len(drawn) > 0 {
-		data.Parallel, data.HasParallel = parallelOf(axes, drawn, link).Draw(), true
+	for i, slice := range slicesOf(shown, projected, link) {
+		if cells, ok := means[shown[i].Key]; ok {
+			slice.Means = meansOf(shown[i], cells)
+		}
+		d.Slices = append(d.Slices, slice.Draw())
 	}
-	return nil
+	if len(shown) > 0 && len(drawn) > 0 {
+		d.Parallel, d.HasParallel = parallelOf(shown, projected, link).Draw(), true
+	}
+}
+
+// axis is the number of the axis of that key; -1 is none.
+func (d *exploreData) axis(key string) int {
+	return slices.IndexFunc(d.Axes, func(a results.Axis) bool { return a.Key == key })
 }
 
 // choose reads the choices in the query.
@@ -127,6 +208,11 @@ func (d *exploreData) choose(q url.Values) error {
 			}
 		}
 	}
+	for _, key := range q["axis"] {
+		if d.axis(key) < 0 {
+			return fmt.Errorf("%w: %s does not vary in this sweep", errBadQuery, key)
+		}
+	}
 	d.X, d.Y = q.Get("x"), q.Get("y")
 	var free []string // axes that nobody chose
 	for _, a := range d.Axes {
@@ -135,7 +221,7 @@ func (d *exploreData) choose(q url.Values) error {
 		}
 	}
 	for _, chosen := range []*string{&d.X, &d.Y} {
-		if *chosen != "" && !slices.ContainsFunc(d.Axes, func(a results.Axis) bool { return a.Key == *chosen }) {
+		if *chosen != "" && d.axis(*chosen) < 0 {
 			return fmt.Errorf("%w: %s does not vary in this sweep", errBadQuery, *chosen)
 		}
 		if *chosen == "" && len(free) > 0 {
@@ -145,32 +231,21 @@ func (d *exploreData) choose(q url.Values) error {
 	return nil
 }
 
-func (s *Site) addHeat(ctx context.Context, data *exploreData, link func(string) string) error {
-	at := func(key string) int {
-		return slices.IndexFunc(data.Axes, func(a results.Axis) bool { return a.Key == key })
+func (d *exploreData) addHeat(cells []results.Cell, link func(string) string) {
+	if len(cells) == 0 {
+		return
 	}
-	if data.X == data.Y || at(data.X) < 0 || at(data.Y) < 0 {
-		return nil
-	}
-	x, y := data.Axes[at(data.X)], data.Axes[at(data.Y)]
-	key := fmt.Sprintf("cells %s %s %s %g", data.Sweep.ID, x.Key, y.Key, data.Target)
-	cells, err := recall(ctx, s, key, func(ctx context.Context) ([]results.Cell, error) {
-		return s.Reader.Cells(ctx, data.Sweep.ID, x, y, data.Target)
-	})
-	if err != nil {
-		return err
-	}
+	x, y := d.Axes[d.axis(d.X)], d.Axes[d.axis(d.Y)]
 	h := chart.Heat{Title: fmt.Sprintf("accuracy by %s and %s", axisName(x.Key), axisName(y.Key)), XTitle: axisName(x.Key), YTitle: axisName(y.Key), X: columnNames(x), Y: columnNames(y)}
 	for _, c := range cells {
 		cell := chart.Cell{X: c.X, Y: c.Y, Value: 100 * c.Mean, Link: link(string(c.Trial)), Tip: fmt.Sprintf(
 			"%s %s, %s %s\nmean %.2f %% of %s points\nbest %.2f %%: %s", axisName(x.Key), h.X[c.X], axisName(y.Key), h.Y[c.Y], 100*c.Mean, count(c.Points), 100*c.Best, c.Label)}
-		if data.ByBest {
+		if d.ByBest {
 			cell.Value = 100 * c.Best
 		}
 		h.Cells = append(h.Cells, cell)
 	}
-	data.Heat, data.HasHeat = h.Draw(), len(cells) > 0
-	return nil
+	d.Heat, d.HasHeat = h.Draw(), true
 }
 
 func columnNames(a results.Axis) []string {
@@ -215,37 +290,17 @@ func sampleTip(s results.Sample) string {
 	return fmt.Sprintf("%s\nε %s, accuracy %.2f %%", s.Label, epsilon(float64(s.Epsilon)), 100*s.Accuracy)
 }
 
-// slicesOfAll draws a choice of points, and the means of all.
-func (s *Site) slicesOfAll(ctx context.Context, data *exploreData, axes []results.Axis, samples []results.Sample, link func(string) string) (all []chart.Drawing, err error) {
-	for i, slice := range slicesWith(axes, samples, link) {
-		a := axes[i]
-		if slice.Means = nil; a.Words() || a.Values != nil {
-			cells, err := recall(ctx, s, fmt.Sprintf("means %s %s %g", data.Sweep.ID, a.Key, data.Target), func(ctx context.Context) ([]results.Cell, error) {
-				return s.Reader.Cells(ctx, data.Sweep.ID, a, a, data.Target)
-			})
-			if err != nil {
-				return nil, err
-			}
-			slices.SortFunc(cells, func(a, b results.Cell) int { return a.X - b.X })
-			for _, c := range cells {
-				if x := a.Columns()[c.X]; !math.IsInf(x, 1) {
-					slice.Means = append(slice.Means, chart.Point{X: x, Y: 100 * c.Mean})
-				}
-			}
+// meansOf are the means of all points at each value of the axis.
+func meansOf(a results.Axis, cells []results.Cell) (means []chart.Point) {
+	for _, c := range cells {
+		if x := a.Columns()[c.X]; !math.IsInf(x, 1) {
+			means = append(means, chart.Point{X: x, Y: 100 * c.Mean})
 		}
-		all = append(all, slice.Draw())
 	}
-	return all, nil
+	return means
 }
 
-func slicesOf(axes []results.Axis, samples []results.Sample, link func(string) string) (all []chart.Drawing) {
-	for _, slice := range slicesWith(axes, samples, link) {
-		all = append(all, slice.Draw())
-	}
-	return all
-}
-
-func slicesWith(axes []results.Axis, samples []results.Sample, link func(string) string) (all []chart.Slice) {
+func slicesOf(axes []results.Axis, samples []results.Sample, link func(string) string) (all []chart.Slice) {
 	for i, a := range axes {
 		slice := chart.Slice{Title: "accuracy over " + axisName(a.Key), XTitle: axisName(a.Key), X: scaleOf(a)}
 		sums := map[float64][2]float64{}

@@ -2,7 +2,6 @@ package page
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -17,17 +16,15 @@ const importanceSeed = 1
 
 // An axisImportance is how much one hyper-parameter matters, by two measures.
 type axisImportance struct {
+	key   string
 	name  string
 	share float64 // of the variance that it explains by itself; see [stats.Importances]
 	rise  float64 // of the error when its values are shuffled, over the variance; see [stats.PermutationImportances]
 }
 
-// addImportance says how much of accuracy each axis explains, over a choice of points.
-func (d *exploreData) addImportance(ctx context.Context, s *Site, axes []results.Axis, samples []results.Sample) {
-	all, err := recall(ctx, s, fmt.Sprintf("importance %s %g", d.Sweep.ID, d.Target), func(context.Context) ([]axisImportance, error) {
-		return importance(axes, samples), nil
-	})
-	if err != nil || len(all) == 0 {
+// addImportance says how much of accuracy each axis explains, over a choice of so many points.
+func (d *exploreData) addImportance(all []axisImportance, points int) {
+	if len(all) == 0 {
 		d.Explained = "There is nothing to explain yet: it takes ten points whose accuracies differ."
 		return
 	}
@@ -43,7 +40,7 @@ func (d *exploreData) addImportance(ctx context.Context, s *Site, axes []results
 	d.Permutation = chart.Bars("rise of the squared error when a hyper-parameter is shuffled, over the variance of accuracy", rises)
 	d.Explained = fmt.Sprintf("Left: main effects of functional ANOVA over a random forest of %s points (Hutter et al. 2014); the remaining %.0f %% belong to interactions. "+
 		"Right: how much worse the forest predicts points that it has not seen when one hyper-parameter is shuffled among them (Breiman 2001), its interactions included; "+
-		"near 0 it says nothing, and where hyper-parameters matter together shares of several add up to more than 100 %%.", count(len(samples)), 100*max(0, rest))
+		"near 0 it says nothing, and where hyper-parameters matter together shares of several add up to more than 100 %%.", count(points), 100*max(0, rest))
 }
 
 // importance is that of each axis, the largest share first; nil if there is
@@ -82,7 +79,7 @@ func importance(axes []results.Axis, samples []results.Sample) (all []axisImport
 		return nil
 	}
 	for i, a := range axes {
-		all = append(all, axisImportance{axisName(a.Key), shares[i], rises[i]})
+		all = append(all, axisImportance{a.Key, axisName(a.Key), shares[i], rises[i]})
 	}
 	slices.SortStableFunc(all, func(a, b axisImportance) int { return cmp.Compare(b.share, a.share) })
 	return all

@@ -25,11 +25,10 @@ func (s *Site) ledger(w http.ResponseWriter, r *http.Request) error {
 		Accounts []account
 		Live     string
 	}{frame: s.frame("ledger")}
-	var err error
-	if data.Accounts, err = s.accounts(r.Context(), "", defaultDelta); err != nil {
+	return s.stream(w, "ledger.html", &data.frame, &data, func() (err error) {
+		data.Accounts, err = s.accounts(r.Context(), "", defaultDelta)
 		return err
-	}
-	return s.render(w, http.StatusOK, "ledger.html", data)
+	})
 }
 
 // defaultDelta is at which epsilon is shown for data sets without a budget.

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// A memo remembers what pages have asked the record, as long as nobody writes to
-// it: with several pages open on a large sweep each question is answered once.
+// A memo remembers what pages have asked, at one version of whatever they asked:
+// with several pages open on a large sweep each question is answered once.
 type memo struct {
 	mu      sync.Mutex
 	version int64
@@ -22,19 +22,39 @@ type answer struct {
 	err   error
 }
 
-// recall returns what ask found when it was last asked under that key, or has it
-// ask. Of several that ask at once one does.
+// recall returns what ask found when it was last asked under that key, as long as
+// nobody has written to the record since, or has it ask. Of several that ask at once
+// one does.
 func recall[T any](ctx context.Context, s *Site, key string, ask func(context.Context) (T, error)) (T, error) {
 	version, err := s.watch.Version(ctx)
 	if err != nil {
 		var none T
 		return none, err
 	}
-	a := s.memo.answer(version, key)
+	return answered(ctx, &s.memo, version, key, ask)
+}
+
+// keep is recall for what depends on nothing but its key, whoever writes to the record.
+func keep[T any](ctx context.Context, s *Site, key string, ask func(context.Context) (T, error)) (T, error) {
+	value, err := answered(ctx, &s.kept, 0, key, ask)
+	if err != nil {
+		s.kept.forget(key)
+	}
+	return value, err
+}
+
+func answered[T any](ctx context.Context, m *memo, version int64, key string, ask func(context.Context) (T, error)) (T, error) {
+	a := m.answer(version, key)
 	// Whoever waits for the answer must not depend on whether the one who asks stays.
 	a.once.Do(func() { a.value, a.err = ask(context.WithoutCancel(ctx)) })
 	value, _ := a.value.(T)
 	return value, a.err
+}
+
+func (m *memo) forget(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.answers, key)
 }
 
 func (m *memo) answer(version int64, key string) *answer {

@@ -21,17 +21,19 @@ func (s *Site) privacy(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	data := privacyData{sweepFrame: f}
-	if data.Frontier, err = s.frontier(r.Context(), f.Sweep); err != nil {
+	return s.stream(w, "privacy.html", &data.frame, &data, func() error { return s.addCosts(r.Context(), &data) })
+}
+
+func (s *Site) addCosts(ctx context.Context, data *privacyData) (err error) {
+	if data.Frontier, err = s.frontier(ctx, data.Sweep); err != nil {
 		return err
 	}
-	data.Prices, err = recall(r.Context(), s, "prices "+string(f.Sweep.ID), func(ctx context.Context) ([]results.PriceRange, error) {
-		return s.Reader.Prices(ctx, f.Sweep.ID)
+	data.Prices, err = recall(ctx, s, "prices "+string(data.Sweep.ID), func(ctx context.Context) ([]results.PriceRange, error) {
+		return s.Reader.Prices(ctx, data.Sweep.ID)
 	})
 	if err != nil {
 		return err
 	}
-	if data.Accounts, err = s.accountsOf(r.Context(), f.Sweep); err != nil {
-		return err
-	}
-	return s.render(w, http.StatusOK, "privacy.html", data)
+	data.Accounts, err = s.accountsOf(ctx, data.Sweep)
+	return err
 }

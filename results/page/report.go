@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -59,7 +60,7 @@ func (s *Site) WriteReport(ctx context.Context, w io.Writer, name string) error 
 	if err := s.addExplore(ctx, &data.Explore, url.Values{}, none); err != nil {
 		return err
 	}
-	if err := s.addTimeline(ctx, &data.Workers, none); err != nil {
+	if err := cmp.Or(s.addTimeline(ctx, &data.Workers, none), s.addHistory(ctx, &data.Workers)); err != nil {
 		return err
 	}
 	if data.Prices, err = s.Reader.Prices(ctx, f.Sweep.ID); err != nil {

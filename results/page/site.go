@@ -12,7 +12,6 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
-	"sync"
 	"time"
 
 	"sweep"
@@ -50,10 +49,10 @@ type Site struct {
 	Options
 	gate      *gate
 	watch     *results.Watch
-	memo      memo
+	memo      memo // of what the record holds now
+	kept      memo // of what follows from what it held
 	templates *template.Template
 	mux       *http.ServeMux
-	grids     sync.Map      // axes of sweeps, by what they depend on
 	turns     chan struct{} // holds one for each page that is being made
 	closing   chan struct{} // closed when pages that watch are to let go
 }
@@ -172,6 +171,9 @@ type frame struct {
 	Version string
 	Now     time.Time
 	Report  bool // one file, without a server behind it
+
+	steps []func() error // that find the rest of the page
+	sent  func() error   // sends what there is of it
 }
 
 func (s *Site) frame(title string) frame {

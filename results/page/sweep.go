@@ -127,11 +127,11 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	data := overviewData{sweepFrame: f}
-	if err := s.addFrontier(r.Context(), &data, func(trial string) string { return "/trial/" + trial }); err != nil {
-		return err
-	}
-	return s.render(w, http.StatusOK, "overview.html", data)
+	return s.stream(w, "overview.html", &data.frame, &data, func() error { return s.addFrontier(r.Context(), &data, toTrial) })
 }
+
+// toTrial is the address of a trial's page.
+func toTrial(trial string) string { return "/trial/" + trial }
 
 func (s *Site) frontier(ctx context.Context, info results.SweepInfo) (results.Frontier, error) {
 	return recall(ctx, s, "frontier "+string(info.ID), func(ctx context.Context) (results.Frontier, error) { return s.Reader.Frontier(ctx, info.ID) })

@@ -77,31 +77,36 @@ func (s *Site) trial(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range t.Attempts {
 		data.Attempts = append(data.Attempts, attempt{a, ran(a.Started, a.Ended)})
 	}
-	if data.Costs, err = recall(ctx, s, "costs "+string(t.ID), func(context.Context) ([]cost, error) { return costs(t), nil }); err != nil {
-		return err
-	}
 	data.Event = indented(t.Event)
-	if err := s.addCurves(ctx, &data); err != nil {
+	return s.stream(w, "trial.html", &data.frame, &data, func() error {
+		s.addLog(&data)
+		if err := s.addCurves(ctx, &data); err != nil {
+			return err
+		}
+		deltas := deltasOf(t)
+		data.Costs, err = keep(ctx, s, fmt.Sprint("costs ", deltas, string(t.Event), t.Costs), func(context.Context) ([]cost, error) { return costs(t, deltas), nil })
 		return err
-	}
-	s.addLog(&data)
-	return s.render(w, http.StatusOK, "trial.html", data)
+	})
 }
 
-// costs are what each accountant says of the trial at each delta that a sweep asks for.
-func costs(t results.Trial) (all []cost) {
+// deltasOf are those that sweeps ask for.
+func deltasOf(t results.Trial) (deltas []float64) {
+	for _, m := range t.Sweeps {
+		if !slices.Contains(deltas, m.Delta) {
+			deltas = append(deltas, m.Delta)
+		}
+	}
+	return deltas
+}
+
+// costs are what each accountant says of the trial at each delta.
+func costs(t results.Trial, deltas []float64) (all []cost) {
 	if len(t.Event) == 0 {
 		return nil
 	}
 	event, err := privacy.UnmarshalEvent(t.Event)
 	if err != nil {
 		return nil // written by a newer version
-	}
-	var deltas []float64
-	for _, m := range t.Sweeps {
-		if !slices.Contains(deltas, m.Delta) {
-			deltas = append(deltas, m.Delta)
-		}
 	}
 	for _, δ := range deltas {
 		for _, a := range []privacy.Accountant{privacy.Certified, privacy.Exact, privacy.PLD, privacy.RDP, privacy.GDP} {

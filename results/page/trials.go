@@ -74,23 +74,29 @@ func (s *Site) trials(w http.ResponseWriter, r *http.Request) error {
 	}
 	data.Filter.Offset = (page - 1) * perPage
 	data.Columns = columns(q, data.Filter.Sort)
-	if err := s.listTrials(r, &data); err != nil {
-		if !errors.Is(err, results.ErrCondition) {
-			return err
+	return s.stream(w, "trials.html", &data.frame, &data, func() error {
+		err := s.listTrials(r, &data)
+		if errors.Is(err, results.ErrCondition) {
+			data.Wrong = err.Error()[strings.Index(err.Error(), "not a condition"):]
+			err = nil
 		}
-		data.Wrong = err.Error()[strings.Index(err.Error(), "not a condition"):]
+		data.turn(q, page)
+		return err
+	})
+}
+
+// turn says which rows these are, and leads to those before and after them.
+func (d *trialsData) turn(q url.Values, page int) {
+	if d.From = d.Filter.Offset + 1; len(d.Rows) == 0 {
+		d.From = 0
 	}
-	if data.From = data.Filter.Offset + 1; len(data.Rows) == 0 {
-		data.From = 0
-	}
-	data.To = data.Filter.Offset + len(data.Rows)
+	d.To = d.Filter.Offset + len(d.Rows)
 	if page > 1 {
-		data.Before = with(q, "page", fmt.Sprint(page-1))
+		d.Before = with(q, "page", fmt.Sprint(page-1))
 	}
-	if data.To < data.Total {
-		data.After = with(q, "page", fmt.Sprint(page+1))
+	if d.To < d.Total {
+		d.After = with(q, "page", fmt.Sprint(page+1))
 	}
-	return s.render(w, http.StatusOK, "trials.html", data)
 }
 
 func (s *Site) listTrials(r *http.Request, data *trialsData) (err error) {

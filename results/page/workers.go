@@ -32,16 +32,12 @@ func (s *Site) workers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	data := workersData{sweepFrame: f}
-	if err := s.addTimeline(r.Context(), &data, func(trial string) string { return "/trial/" + trial }); err != nil {
-		return err
-	}
-	return s.render(w, http.StatusOK, "workers.html", data)
+	return s.stream(w, "workers.html", &data.frame, &data,
+		func() error { return s.addTimeline(r.Context(), &data, toTrial) },
+		func() error { return s.addHistory(r.Context(), &data) })
 }
 
 func (s *Site) addTimeline(ctx context.Context, data *workersData, link func(string) string) error {
-	if err := s.addHistory(ctx, data); err != nil {
-		return err
-	}
 	spans, total, err := s.Reader.Timeline(ctx, data.Sweep.ID, spansShown)
 	if err != nil {
 		return err
@@ -60,7 +56,11 @@ func (s *Site) addTimeline(ctx context.Context, data *workersData, link func(str
 const momentsDrawn = 120
 
 func (s *Site) addHistory(ctx context.Context, data *workersData) error {
-	moments, err := recall(ctx, s, "history "+string(data.Sweep.ID), func(ctx context.Context) ([]results.Moment, error) {
+	mark, err := s.mark(ctx, data.Sweep)
+	if err != nil {
+		return err
+	}
+	moments, err := keep(ctx, s, "history "+mark, func(ctx context.Context) ([]results.Moment, error) {
 		return s.Reader.History(ctx, data.Sweep.ID, momentsDrawn)
 	})
 	if err != nil || len(moments) < 2 {

@@ -91,7 +91,8 @@
     stale = false;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (answer.ok) replace(parse(await answer.text()));
+      const fresh = answer.ok ? parse(await answer.text()) : null;
+      if (fresh && !fresh.querySelector("[data-unfinished]")) replace(fresh);
     } catch { stale = true; /* the server is away: the stream says when it is back */ }
     setTimeout(() => { busy = false; refresh(); }, pause);
   }
