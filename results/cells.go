@@ -193,8 +193,8 @@ func bestOf(ctx context.Context, q queryer, sweepKey int64, sums []cellSums) (ma
 		err = rows.Scan(&key, &name[0], &name[1])
 		names[key] = name
 		return none, err
-	}, `SELECT t.key, t.id, st.label FROM json_each(?2) wanted JOIN trials t ON t.key = wanted.value
-		JOIN sweep_trials st ON st.sweep = ?1 AND st.trial = t.key`, sweepKey, string(keys))
+	}, `SELECT t.key, t.id, st.label FROM json_each(?2) wanted CROSS JOIN trials t ON t.key = wanted.value
+		CROSS JOIN sweep_trials st ON st.sweep = ?1 AND st.trial = t.key`, sweepKey, string(keys))
 	return names, err
 }
 
