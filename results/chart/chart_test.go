@@ -254,34 +254,30 @@ func TestStack(t *testing.T) {
 	}
 }
 
-// Words on a heat map's cells can be read: the contrast of WCAG 2.1 is at least that of large words.
+// What failed is told from what did not without colours.
+func TestFailedSpansAreTaller(t *testing.T) {
+	from := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	l := Lane{Name: "gpu", Spans: []Span{{From: from, To: from.Add(time.Minute), Class: "done"}, {From: from.Add(2 * time.Minute), To: from.Add(3 * time.Minute), Class: "failed"}}}
+	heights := map[string]float64{}
+	for _, m := range (Timeline{From: from, To: from.Add(3 * time.Minute), Lanes: []Lane{l}}).Draw().Marks {
+		if m.Shape == Rect {
+			heights[m.Class] = m.Points[1].Y - m.Points[0].Y
+		}
+	}
+	if heights["done"] <= 0 || heights["failed"] < 1.4*heights["done"] {
+		t.Errorf("heights %v, want what failed to be taller by half", heights)
+	}
+}
+
+// Words on a heat map's cells can be read: the contrast of WCAG 2.1 is at least that of small words.
 func TestHeatInk(t *testing.T) {
 	for i := range 101 {
 		fill, ink := heatColour(float64(i) / 100)
 		a, b := luminance(fill), luminance(palette[map[string]string{"dark": "black", "pale": "white"}[ink]][0])
-		if contrast := (max(a, b) + 0.05) / (min(a, b) + 0.05); contrast < 3 {
+		if contrast := (max(a, b) + 0.05) / (min(a, b) + 0.05); contrast < 4.5 {
 			t.Errorf("%s on %s: contrast %.2f", ink, fill, contrast)
 		}
 	}
-}
-
-// luminance is WCAG's relative luminance of a colour "#rrggbb".
-func luminance(hex string) float64 {
-	var c [3]uint8
-	if _, err := fmt.Sscanf(hex, "#%02x%02x%02x", &c[0], &c[1], &c[2]); err != nil {
-		return math.NaN()
-	}
-	sum := 0.0
-	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
-		v := float64(c[i]) / 255
-		if v <= 0.03928 {
-			v /= 12.92
-		} else {
-			v = math.Pow((v+0.055)/1.055, 2.4)
-		}
-		sum += weight * v
-	}
-	return sum
 }
 
 // Text and lines stand out against their ground, light and dark.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // A Parallel is a chart of parallel coordinates: a line for each row through its
@@ -143,10 +144,15 @@ type Bar struct {
 	Tip       string
 }
 
+// percent is a share in per cent, with a true minus sign.
+func percent(share float64) string {
+	return strings.Replace(fmt.Sprintf("%.1f %%", 100*share), "-", "−", 1)
+}
+
 // Bars draws bars under one another.
 func Bars(title string, bars []Bar) Drawing {
 	const left, right, row = 150.0, 70.0, 30.0
-	d := Drawing{Width: 640, Height: row*float64(len(bars)) + 12, Title: title, Table: barTable(bars)}
+	d := Drawing{Width: 480, Height: row*float64(len(bars)) + 12, Title: title, Table: barTable(bars)}
 	x := Scale{Low: 0, High: 0.01, A: left, B: d.Width - right}
 	for _, b := range bars {
 		x.High = max(x.High, b.Value)
@@ -164,8 +170,8 @@ func Bars(title string, bars []Bar) Drawing {
 			d.line("median", Point{x.At(max(0, b.Low)), mid}, Point{x.At(max(0, b.High)), mid})
 			end = max(end, x.At(max(0, b.High)))
 		}
-		d.text("label", Point{end + 8, y + 19}, Start, 12, fmt.Sprintf("%.1f %%", 100*b.Value))
-		d.Summary += fmt.Sprintf("%s %.1f %%. ", b.Name, 100*b.Value)
+		d.text("label", Point{end + 8, y + 19}, Start, 12, percent(b.Value))
+		d.Summary += b.Name + " " + percent(b.Value) + ". "
 	}
 	return d
 }

@@ -270,7 +270,7 @@ func (f Frontier) Page() Drawing {
 		d.Marks[i] = d.Marks[i].moved(top)
 	}
 	d.text("title", Point{marginLeft, 26}, Start, 17, f.Title)
-	d.Height += top + 4
+	d.Height += top + 16
 	for _, note := range f.Notes {
 		for i, words := range wrap(note, noteSize, frontierWidth-marginLeft-marginRight-14) {
 			if i == 0 {

@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // A Heat is a heat map: a colour for each pair of two axes' values.
@@ -34,11 +35,31 @@ func heatColour(share float64) (hex, ink string) {
 	for k := range c {
 		c[k] = viridis[i][k] + t*(viridis[i+1][k]-viridis[i][k])
 	}
-	ink = "pale"
-	if 0.299*c[0]+0.587*c[1]+0.114*c[2] > 118 {
+	hex, ink = fmt.Sprintf("#%02x%02x%02x", int(c[0]), int(c[1]), int(c[2])), "pale"
+	if l := luminance(hex) + 0.05; l/0.05 > 1.05/l {
 		ink = "dark"
 	}
-	return fmt.Sprintf("#%02x%02x%02x", int(c[0]), int(c[1]), int(c[2])), ink
+	return hex, ink
+}
+
+// luminance is the relative luminance of a colour "#rrggbb" by WCAG 2.1, where the
+// contrast of two is (a + 0.05) / (b + 0.05).
+func luminance(hex string) float64 {
+	v, err := strconv.ParseUint(hex[1:], 16, 32)
+	if err != nil {
+		return math.NaN()
+	}
+	sum := 0.0
+	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		c := float64(v>>(16-8*i)&0xff) / 255
+		if c <= 0.03928 {
+			c /= 12.92
+		} else {
+			c = math.Pow((c+0.055)/1.055, 2.4)
+		}
+		sum += weight * c
+	}
+	return sum
 }
 
 // Draw draws the map with its scale of colours at the right.

@@ -73,7 +73,7 @@ var looks = map[string]look{
 }
 
 func init() {
-	palette["black"], palette["white"] = [2]string{"#101418", "#101418"}, [2]string{"#ffffff", "#ffffff"}
+	palette["black"], palette["white"] = [2]string{"#000000", "#000000"}, [2]string{"#ffffff", "#ffffff"}
 	for i := range seriesColours {
 		name := fmt.Sprintf("s%d", i)
 		looks[name] = look{stroke: name, width: 1.75}

@@ -40,7 +40,7 @@ func (d Drawing) Figure(id string) string {
 	if t.Total > len(t.Rows) {
 		words = fmt.Sprintf("%d of %d rows", len(t.Rows), t.Total)
 	}
-	fmt.Fprintf(&b, `<details class="data" id="%s"><summary id="%[1]s-what">Data of “%[2]s”, %[3]s</summary><div class="scroll" tabindex="0" role="region" aria-label="data of %[2]s"><table><thead><tr>`,
+	fmt.Fprintf(&b, `<details class="data" id="%s"><summary id="%[1]s-what">Data of “%[2]s”, %[3]s</summary><div class="scroll" tabindex="0" role="region" aria-label="data of %[2]s"><table aria-labelledby="%[1]s-what"><thead><tr>`,
 		html.EscapeString(id), html.EscapeString(d.Title), words)
 	numeric := t.numeric()
 	cell := func(tag string, column int, text string) {

@@ -53,7 +53,11 @@ func (t Timeline) Draw() Drawing {
 		for j, s := range l.Spans {
 			a, b := x.At(s.From.Sub(t.From).Seconds()), x.At(s.To.Sub(t.From).Seconds())
 			at := y + row*float64(stacked[i][j])
-			d.add(Mark{Shape: Rect, Class: s.Class, Points: []Point{{a, at}, {max(b, a+1.5), at + row - 2}}, Tip: s.Tip, Link: s.Link})
+			inset := 2.0
+			if s.Class == "failed" {
+				inset = 0 // so that it stands out for whoever does not tell red from green
+			}
+			d.add(Mark{Shape: Rect, Class: s.Class, Points: []Point{{a, at + inset}, {max(b, a+1.5), at + row - 2 - inset}}, Tip: s.Tip, Link: s.Link})
 		}
 		y += row*float64(depth[i]) + 10
 		d.line("grid", Point{10, y - 5}, Point{d.Width - right, y - 5})

@@ -116,7 +116,7 @@ func keys(t *testing.T, b *browser, base string) {
 // names asks the browser what it tells those who do not see: whatever can be used
 // or looked at has a name, and so has each chart and each of its marks.
 func names(t *testing.T, b *browser, r *record, server string) {
-	named := []string{"link", "button", "checkbox", "textbox", "combobox", "spinbutton", "image", "img", "navigation", "search", "region", "progressbar"}
+	named := []string{"link", "button", "checkbox", "textbox", "combobox", "spinbutton", "image", "img", "navigation", "search", "region", "progressbar", "table"}
 	for path, charts := range map[string]int{"": 1, "/trials": 0, "/explore": 4, "/workers": 2, "/curves": 1} {
 		b.run(t, chromedp.Navigate(server+"/sweep/"+string(r.id)+path), chromedp.WaitReady("footer"))
 		tree, err := chromedp.Call(b.Context, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})

@@ -208,6 +208,7 @@ func TestInABrowser(t *testing.T) {
 		r.complete(t, 16, accuracyOf(r.all[16]))
 		b.until(t, `document.querySelector("#progress .counts b").innerText === "10"`)
 		b.until(t, fmt.Sprintf(`document.querySelectorAll("svg.chart .c-point").length > %s`, before))
+		b.until(t, `/^running: (9|10) of 24 completed$/.test(document.querySelector("[role=status]").textContent)`) // for those who listen
 	})
 	t.Run("hover", func(t *testing.T) {
 		b.pointAt(t, "svg.chart a > .c-point")
@@ -239,6 +240,8 @@ func TestInABrowser(t *testing.T) {
 	t.Run("tables", func(t *testing.T) { tables(t, b, r, s.server.URL) })
 	t.Run("keys", func(t *testing.T) { keys(t, b, base) })
 	t.Run("names", func(t *testing.T) { names(t, b, r, s.server.URL) })
+	t.Run("choices", func(t *testing.T) { choices(t, b, base) })
+	t.Run("tabs and breaks", func(t *testing.T) { breaks(t, b, s) })
 	t.Run("print", func(t *testing.T) { prints(t, b, base) })
 	t.Run("dark", func(t *testing.T) { dark(t, b, base) })
 	t.Run("action", func(t *testing.T) {
@@ -256,11 +259,15 @@ func TestInABrowser(t *testing.T) {
 	t.Run("every page", func(t *testing.T) {
 		for _, path := range allPages(r) {
 			if !strings.HasSuffix(path, ".html") { // which the browser would save
-				b.run(t, chromedp.Navigate(s.server.URL+path), chromedp.WaitReady("footer"))
+				b.run(t, chromedp.EmulateViewport(390, 844), chromedp.Navigate(s.server.URL+path), chromedp.WaitReady("footer"))
+				if wide := b.eval(t, "document.documentElement.scrollWidth"); wide != "390" {
+					t.Errorf("%s is %s pixels wide on a telephone of 390", path, wide)
+				}
 				b.shot(t, "page"+shotName(strings.Replace(path, string(r.id), "", 1)))
 			}
 		}
 	})
+	b.run(t, chromedp.EmulateViewport(1280, 1500))
 	b.check(t, s.server.URL)
 }
 
@@ -272,7 +279,7 @@ func filters(t *testing.T, b *browser, base string) {
 	b.run(t, chromedp.Click(`//th/a[text()="accuracy, %"]`))
 	b.until(t, `document.querySelector("th[aria-sort=descending]")?.innerText.startsWith("accuracy")`)
 	b.run(t, chromedp.SetValue("input[name=where]", "learning_rate ==="), chromedp.Submit("form.filter"))
-	b.until(t, `document.querySelector("[role=alert]")?.innerText.includes("not a condition")`)
+	b.until(t, `document.querySelector("main [role=alert]")?.innerText.includes("not a condition")`)
 	b.run(t, chromedp.Navigate(base+"/trials?state=completed"), chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("tbody input[name=trial]").forEach((e, i) => { if (i < 2) e.click() })`),
 		chromedp.Click(`//button[text()="Compare ticked"]`))
 	b.until(t, `location.pathname.endsWith("/compare") && document.querySelectorAll("table.compare thead th").length === 3`)

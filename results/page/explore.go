@@ -37,6 +37,7 @@ type exploreData struct {
 	Permutation chart.Drawing
 	Explained   string // what importance says, or why it cannot
 	Points      int    // that are drawn
+	Chosen      bool   // there are more points
 	HasHeat     bool
 	HasParallel bool
 }
@@ -113,6 +114,10 @@ func (s *Site) addExplore(ctx context.Context, data *exploreData, q url.Values, 
 	return nil
 }
 
+// isChoice says whether there are more points than these: of so many the record
+// gives nearly as many as it was asked for.
+func isChoice(samples []results.Sample) bool { return len(samples) >= forestPoints-forestPoints/10 }
+
 // cells are those of the heat map and, where samples are a choice in which the best
 // are too many for a mean, the means over each of the axes that have single values.
 func (s *Site) cells(ctx context.Context, data *exploreData, mark string, axes []results.Axis, samples []results.Sample) (heat []results.Cell, means map[string][]results.Cell, err error) {
@@ -122,7 +127,7 @@ func (s *Site) cells(ctx context.Context, data *exploreData, mark string, axes [
 	if mapped {
 		pairs = append(pairs, [2]results.Axis{data.Axes[x], data.Axes[y]})
 	}
-	if len(samples) >= forestPoints-forestPoints/10 {
+	if isChoice(samples) {
 		for _, a := range axes {
 			if a.Words() || a.Values != nil {
 				pairs = append(pairs, [2]results.Axis{a, a})
@@ -162,7 +167,7 @@ func (d *exploreData) draw(all, shown []results.Axis, samples []results.Sample, 
 			drawn = append(drawn, samples[int(float64(i+1)*step)-1])
 		}
 	}
-	d.Points = len(drawn)
+	d.Points, d.Chosen = len(drawn), len(drawn) < len(samples) || isChoice(samples)
 	var at []int // numbers of the axes shown among all
 	for _, a := range shown {
 		at = append(at, slices.IndexFunc(all, func(b results.Axis) bool { return a.Key == b.Key }))

@@ -38,8 +38,8 @@ func (d *exploreData) addImportance(all []axisImportance, points int) {
 	}
 	d.Importance = chart.Bars("share of the variance of accuracy that each hyper-parameter explains by itself", shares)
 	d.Permutation = chart.Bars("rise of the squared error when a hyper-parameter is shuffled, over the variance of accuracy", rises)
-	d.Explained = fmt.Sprintf("Left: main effects of functional ANOVA over a random forest of %s points (Hutter et al. 2014); the remaining %.0f %% belong to interactions. "+
-		"Right: how much worse the forest predicts points that it has not seen when one hyper-parameter is shuffled among them (Breiman 2001), its interactions included; "+
+	d.Explained = fmt.Sprintf("By itself: main effects of functional ANOVA over a random forest of %s points (Hutter et al. 2014); the remaining %.0f %% belong to interactions. "+
+		"Shuffled: how much worse the forest predicts points that it has not seen when one hyper-parameter is shuffled among them (Breiman 2001), its interactions included; "+
 		"near 0 it says nothing, and where hyper-parameters matter together shares of several add up to more than 100 %%.", count(points), 100*max(0, rest))
 }
 

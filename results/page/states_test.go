@@ -46,7 +46,7 @@ func TestOtherStatesInABrowser(t *testing.T) {
 	b.visit(t, s.URL(), "failed", "failed-home")
 	b.visit(t, s.server.URL+s.sweepPath(failed, ""), "exit status 1: CUDA out of memory", "failed")
 	b.visit(t, s.server.URL+s.sweepPath(failed, "workers"), "16 failed", "failed-workers")
-	b.visit(t, s.server.URL+"/trial/"+string(failed.all[1].Params.ID()), "RuntimeError", "failed-trial")
+	b.visit(t, s.server.URL+"/trial/"+string(failed.all[1].Params.ID()), "crashed: exit status 1: CUDA out of memory", "failed-trial")
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, text := range b.trouble {

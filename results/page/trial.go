@@ -37,6 +37,15 @@ type trialData struct {
 	Siblings string // address that lists its repeats
 }
 
+// Failure is why the trial has failed; "" if it has not.
+func (d *trialData) Failure() string {
+	if d.Trial.State != sweep.Failed || len(d.Attempts) == 0 {
+		return ""
+	}
+	last := d.Attempts[len(d.Attempts)-1]
+	return fmt.Sprintf("%s: %s", last.Failure, last.Reason)
+}
+
 type temporalLink struct{ Sweep, URL string }
 
 type attempt struct {

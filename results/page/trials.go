@@ -138,6 +138,11 @@ func columns(q url.Values, sorted string) (all []column) {
 	return all
 }
 
+// Remarked says whether there is anything to remark of the trials shown.
+func (d *trialsData) Remarked() bool {
+	return slices.ContainsFunc(d.Rows, func(t trialRow) bool { return t.Remark() != "" })
+}
+
 // Remark is [results.TrialRow.Remark] with a reason's first line.
 func (t trialRow) Remark() string {
 	line, _, _ := strings.Cut(t.Reason, "\n")

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"math"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ var functions = template.FuncMap{
 	"figure":  figure,
 	"chance":  chance,
 	"bytes":   bytesOf,
+	"apart":   apart,
 	"escape":  url.PathEscape,
 	"count":   count,
 	"lower":   strings.ToLower,
@@ -57,7 +59,11 @@ func epsilon(e float64) string {
 	case math.IsInf(e, 1):
 		return "∞"
 	}
-	return privacy.FormatEpsilon(e, 4)
+	words := privacy.FormatEpsilon(e, 4)
+	if up, err := strconv.ParseFloat(words, 64); err == nil && up >= 1e4 && up < 1e9 {
+		return count(int(up))
+	}
+	return words
 }
 
 // short is enough of an id to tell it from others.
@@ -106,6 +112,17 @@ func count(n int) string {
 		s = s[:i] + "\u2009" + s[i:]
 	}
 	return s
+}
+
+// apart says in what neighbouring data sets differ.
+func apart(relation string) string {
+	switch privacy.Relation(relation) {
+	case privacy.ReplaceOne:
+		return "what one unit is"
+	case privacy.ZeroOut:
+		return "whether one unit contributes anything"
+	}
+	return "whether one unit is present"
 }
 
 // symbols are hyper-parameters as people write them.

@@ -51,7 +51,12 @@
   document.addEventListener("keydown", (e) => { if (e.key === "Escape") hideTip(); else step(e); });
   document.addEventListener("scroll", hideTip, true);
   document.addEventListener("click", (e) => { if (e.target.closest?.("[data-theme-toggle]")) toggleTheme(); });
-  document.addEventListener("change", (e) => { e.target.form?.hasAttribute("data-submit-on-change") && e.target.form.submit(); });
+  // A choice by mouse is carried out at once. By keys one passes others on the way
+  // to the one that is meant, and then presses the button.
+  let byKey = false;
+  document.addEventListener("keydown", () => { byKey = true; }, true);
+  document.addEventListener("pointerdown", () => { byKey = false; }, true);
+  document.addEventListener("change", (e) => { if (!byKey && e.target.form?.hasAttribute("data-submit-on-change")) e.target.form.submit(); });
 
   // Keys in a chart: Tab comes to one of its marks, a best point if it has any, and
   // arrows go on to the others, which may be hundreds.
@@ -116,15 +121,48 @@
   function follow() {
     const panel = document.querySelector("[data-events]");
     if (!panel || !window.EventSource) return;
-    const events = new EventSource(panel.dataset.events);
-    const every = panel.dataset.refresh;
-    events.addEventListener("progress", (e) => {
-      if (panel.childNodes.length && !panel.contains(document.activeElement)) panel.replaceChildren(...parse(e.data).body.childNodes);
-      if (every === "progress") { stale = true; refresh(); }
+    const every = panel.dataset.refresh, away = document.querySelector("[data-away]");
+    let events = null;
+    function open() {
+      events = new EventSource(panel.dataset.events);
+      events.addEventListener("open", () => { if (away) away.hidden = true; });
+      events.addEventListener("error", () => { if (away) away.hidden = false; });
+      events.addEventListener("progress", (e) => {
+        if (panel.childNodes.length && !panel.contains(document.activeElement)) panel.replaceChildren(...parse(e.data).body.childNodes);
+        say(panel);
+        if (every === "progress") { stale = true; refresh(); }
+      });
+      events.addEventListener("changed", () => { stale = true; refresh(); });
+    }
+    function close() {
+      events?.close();
+      events = null;
+    }
+    // A browser has few connections to one server for all its tabs: those that nobody looks at hold none.
+    document.addEventListener("visibilitychange", () => {
+      close();
+      if (document.hidden) return;
+      open();
+      stale = true;
+      refresh();
     });
-    events.addEventListener("changed", () => { stale = true; refresh(); });
-    document.addEventListener("visibilitychange", refresh);
-    addEventListener("pagehide", () => events.close());
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", (e) => { if (e.persisted && !events) open(); });
+    say(panel, true);
+    if (!document.hidden) open();
+  }
+
+  // What counts as news is said to those who listen, not oftener than they can bear.
+  const between = 15000; // two pieces of news, in milliseconds
+  let news = "", waiting = false;
+  function say(panel, known) {
+    const place = document.querySelector("[data-said]"), counts = panel.querySelector("[data-news]");
+    if (!place || !counts || counts.dataset.news === news) return;
+    if (known) { news = counts.dataset.news; return; }
+    if (waiting) return;
+    waiting = true;
+    place.textContent = news = counts.dataset.news;
+    setTimeout(() => { waiting = false; say(panel); }, between);
   }
   function begin() { rove(document); follow(); }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
