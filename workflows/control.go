@@ -87,6 +87,19 @@ func Wait(ctx context.Context, c client.Client, id sweep.SweepID) error {
 	}
 }
 
+// Input is what another workflow has to know to go on with the sweep as the one
+// that runs does.
+func Input(ctx context.Context, c client.Client, id string) (in SweepInput, err error) {
+	answer, err := c.QueryWorkflow(ctx, id, "", QueryInput)
+	if err == nil {
+		err = answer.Get(&in)
+	}
+	if err != nil {
+		return in, fmt.Errorf("ask sweep %s how it runs: %w", id, err)
+	}
+	return in, nil
+}
+
 // Running reports whether a workflow is at work on the sweep.
 func Running(ctx context.Context, c client.Client, id sweep.SweepID) (bool, error) {
 	s, err := describe(ctx, c, id)

@@ -54,6 +54,7 @@ const (
 	SignalExtended  = "extended"  // the record has new trials
 	SignalEvaluated = "evaluated" // to a trial, from its attempt: a [Beat]
 	QueryProgress   = "progress"  // of a sweep: a [Progress]
+	QueryInput      = "input"     // of a sweep: the [SweepInput] with which another workflow would go on as it does
 )
 
 // Updates of a running sweep. Each is checked before it is taken, and answered

@@ -27,7 +27,8 @@ const historyLimit = 1500
 // stopped. It fails only if the record cannot be reached for good.
 func SweepWorkflow(ctx workflow.Context, in SweepInput) error {
 	s := &sweepRun{in: in, ended: workflow.NewBufferedChannel(ctx, MaxParallel), changed: workflow.NewBufferedChannel(ctx, 1)}
-	if err := errors.Join(workflow.SetQueryHandler(ctx, QueryProgress, s.progress), s.answer(ctx)); err != nil {
+	input := func() (SweepInput, error) { return s.in, nil }
+	if err := errors.Join(workflow.SetQueryHandler(ctx, QueryProgress, s.progress), workflow.SetQueryHandler(ctx, QueryInput, input), s.answer(ctx)); err != nil {
 		return err
 	}
 	stopCollecting := s.collect(ctx)

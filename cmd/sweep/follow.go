@@ -66,6 +66,9 @@ func runSweep(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, file s
 	}
 	for fresh := true; ; fresh = false {
 		err := runOnce(c, p, id, s, r, file, fresh)
+		if errors.Is(err, errStale) {
+			continue // what the server itself has said is enough
+		}
 		if !errors.Is(err, errServerGone) {
 			return err
 		}
@@ -87,7 +90,11 @@ func runOnce(c *cli.Context, p place, id sweep.SweepID, s *search.Sweep, r role,
 		return err
 	}
 	defer func() {
-		if err != nil && h.serverGone() {
+		switch {
+		case err != nil && h.isStale():
+			r.carried.take(h, r)
+			err = errStale
+		case err != nil && h.serverGone():
 			err = errServerGone
 		}
 		if closing := h.close(); err == nil {
@@ -226,6 +233,8 @@ func follow(ctx context.Context, h *host, id sweep.SweepID, talk io.Writer, pati
 				return errServerGone
 			}
 			return errors.Join(d.update(ctx), err)
+		case <-h.stale():
+			return errStale
 		case <-tick.C:
 			if h.serverGone() {
 				return errServerGone
@@ -286,6 +295,8 @@ func serveOthers(ctx context.Context, h *host, talk io.Writer) error {
 		}
 		select {
 		case <-time.After(time.Second):
+		case <-h.stale():
+			return errStale
 		case <-ctx.Done():
 			return nil
 		}

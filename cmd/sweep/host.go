@@ -40,10 +40,11 @@ type host struct {
 	client    client.Client
 	namespace string
 	uiURL     string
-	owner     bool // this process runs the embedded server and the workers
-	cluster   bool // Temporal is somebody else's
-	serves    bool // this process serves the record
-	joins     bool // another process does, and this one relies on it
+	server    *devserver.Server // of this process
+	owner     bool              // this process runs the embedded server and the workers
+	cluster   bool              // Temporal is somebody else's
+	serves    bool              // this process serves the record
+	joins     bool              // another process does, and this one relies on it
 	trains    bool
 	metrics   *metrics // nil if nobody wants them
 	keys      []string // ids of the payload keys, the one in use first; none sends payloads in the clear
@@ -74,6 +75,7 @@ type role struct {
 	metrics *metrics
 
 	makeCurrent bool // have new sweeps start on build
+	carried     *carried
 }
 
 // configured reports whether the environment names a Temporal cluster, by
@@ -161,7 +163,7 @@ func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{place: p, namespace: namespace, uiURL: server.Info().UIURL, owner: true, serverPID: os.Getpid(), metrics: r.metrics}
+	h := &host{place: p, namespace: namespace, uiURL: server.Info().UIURL, server: server, owner: true, serverPID: os.Getpid(), metrics: r.metrics}
 	h.closers = append(h.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
@@ -177,6 +179,9 @@ func runEmbedded(ctx context.Context, p place, r role) (*host, error) {
 	}
 	r.record = true
 	if err := h.work(ctx, r); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	if err := r.carried.start(ctx, h); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil

@@ -84,6 +84,19 @@ func serve(c *cli.Context, p place, open func(context.Context, role) (*host, err
 	r.logger, r.hurry = logger, make(chan struct{})
 	r.trouble = func(what string) { talk.say("sweep: temporal server: %s", what) }
 	go answerSignals(signals, stop, r, talk)
+	for {
+		err := serveOnce(ctx, c, r, open, talk)
+		if !errors.Is(err, errStale) {
+			return err
+		}
+		if r.metrics, err = newMetrics(c.String(metricsFlag.Name)); err != nil {
+			return err
+		}
+	}
+}
+
+// serveOnce keeps one host open.
+func serveOnce(ctx context.Context, c *cli.Context, r role, open func(context.Context, role) (*host, error), talk talker) error {
 	h, err := open(ctx, r)
 	if err != nil {
 		return err
@@ -91,8 +104,13 @@ func serve(c *cli.Context, p place, open func(context.Context, role) (*host, err
 	h.serveMetrics(talk)
 	talkOfWork(talk, h, c, r)
 	err = untilDone(ctx, h, c.Bool("until-idle"))
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		err = nil
+	case errors.Is(err, errStale):
+		r.carried.take(h, r)
+		_ = h.close() // a server that is given up need not end well
+		return err
 	}
 	return errors.Join(err, h.close())
 }
@@ -151,6 +169,8 @@ func untilDone(ctx context.Context, h *host, whenIdle bool) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-h.stale():
+			return errStale
 		case <-time.After(time.Second):
 		}
 		if h.serverGone() {

@@ -95,7 +95,7 @@ func join(lists ...[]cli.Flag) (all []cli.Flag) {
 
 // roleOf is the role that the command line asks for.
 func roleOf(c *cli.Context) (role, error) {
-	r := role{atOnce: c.Int("at-once"), fixed: c.Int("at-once") > 0, cpus: c.Int("cpus"), uiPort: c.Int("ui-port"), grace: c.Duration("grace"), build: thisBuild()}
+	r := role{atOnce: c.Int("at-once"), fixed: c.Int("at-once") > 0, cpus: c.Int("cpus"), uiPort: c.Int("ui-port"), grace: c.Duration("grace"), build: thisBuild(), carried: &carried{}}
 	if c.Bool("make-current") {
 		if r.build.Deployment == "" {
 			return r, usagef("--make-current: TEMPORAL_DEPLOYMENT_NAME names no Worker Deployment")

@@ -113,6 +113,8 @@ type Server struct {
 	ports    []int        // of the gRPC listeners, in the order of services
 	ui       net.Listener // nil without UI
 
+	stale chan struct{} // closed when the clock was set back
+
 	closers  []func() error // run last to first by close
 	stopOnce sync.Once
 	stopped  chan struct{} // closed when close has returned stopErr
@@ -130,7 +132,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start temporal server: %w", err)
 	}
-	s := &Server{options: o, journal: newJournal(o), stopped: make(chan struct{})}
+	s := &Server{options: o, journal: newJournal(o), stopped: make(chan struct{}), stale: make(chan struct{})}
 	if err := s.start(ctx); err != nil {
 		err = fmt.Errorf("start temporal server in %s: %w", o.Dir, s.journal.explain(err))
 		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
@@ -142,7 +144,7 @@ func (s *Server) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for _, step := range []func(context.Context) error{
-		s.claimFolder, s.readCertificates, s.openDatabase, s.listenUI, s.launch, s.awaitNamespace, s.serveUI, s.announce,
+		s.claimFolder, s.readCertificates, s.openDatabase, s.listenUI, s.launch, s.awaitNamespace, s.serveUI, s.watchClock, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -186,6 +188,9 @@ func (s *Server) openDatabase(ctx context.Context) error {
 		return err
 	}
 	s.database = databaseFile(s.options.Dir, scripts)
+	if err := s.discardStale(ctx); err != nil {
+		return err
+	}
 	return prepareDatabase(ctx, s.database, scripts)
 }
 
