@@ -50,6 +50,7 @@ const (
 	NoMemory   Failure = "no-memory" // it ran out of memory; half the microbatch may help, once
 	TimedOut   Failure = "timed-out" // silent for too long, or over the trial's limit
 	Lost       Failure = "lost"      // the worker died or lost its connection
+	Unfit      Failure = "unfit"     // the worker lacks the data set or the trainer; others may have it
 	Cancelled  Failure = "cancelled" // somebody asked for it
 	NoWinner   Failure = "no-winner" // of a private selection: no trial of those drawn came to a result
 )

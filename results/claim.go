@@ -248,12 +248,12 @@ func doubtful() string { return clock().Add(lease).UTC().Format(timeFormat) }
 
 // failures counts the sweep's attempts at the trial that ended through a fault
 // of the trial's own, since the last retry that somebody asked for, and apart
-// from them those that ran out of memory.
+// from them those that ran out of memory. What a worker lost, or lacked, is none.
 func failures(ctx context.Context, q queryer, trial, sweepKey int64, forgiven int) (n, noMemory int, err error) {
 	err = q.QueryRowContext(ctx, `
-		SELECT count(*) FILTER (WHERE failure NOT IN (?, ?, ?)), count(*) FILTER (WHERE failure = ?) FROM attempts
+		SELECT count(*) FILTER (WHERE failure NOT IN (?, ?, ?, ?)), count(*) FILTER (WHERE failure = ?) FROM attempts
 		WHERE trial = ? AND sweep = ? AND number > ?`,
-		string(sweep.Lost), string(sweep.Cancelled), string(sweep.NoMemory), string(sweep.NoMemory),
+		string(sweep.Lost), string(sweep.Unfit), string(sweep.Cancelled), string(sweep.NoMemory), string(sweep.NoMemory),
 		trial, sweepKey, forgiven).Scan(&n, &noMemory)
 	return n, noMemory, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sweep"
@@ -74,6 +75,7 @@ type Checkpoint struct {
 	Accuracy float64 `json:"accuracy,omitempty"` // of the last evaluation before it; 0 if there was none
 	Store    string  `json:"store,omitempty"`    // URL of the store that keeps it; "" is the trial's folder
 	Flaw     string  `json:"flaw,omitempty"`     // which attempt found why that it is of no use
+	Removed  bool    `json:"removed,omitempty"`  // it is not needed any more: see [sweep.KeptCheckpoints]
 }
 
 // A Note is a line about an attempt, for people.
@@ -183,10 +185,28 @@ func (t *Trial) read(ctx context.Context, tx *sql.Tx, key int64) error {
 	if err != nil {
 		return err
 	}
+	t.markRemoved()
 	t.Notes, err = gather(ctx, tx, func(rows *sql.Rows) (n Note, err error) {
 		return n, rows.Scan(&n.Attempt, &n.Step, &n.Text)
 	}, `SELECT attempt, step, text FROM notes WHERE trial = ? ORDER BY key`, key)
 	return err
+}
+
+// markRemoved marks the checkpoints that nobody keeps: all of a trial that has its
+// final state, and else those that are neither among the last nor the best.
+func (t *Trial) markRemoved() {
+	var whole []sweep.CheckpointRef
+	if t.State != sweep.Completed && t.State != sweep.Failed {
+		for _, c := range t.Checkpoints {
+			if c.Flaw == "" {
+				whole = append(whole, sweep.CheckpointRef{Attempt: c.Attempt, Step: c.Step, File: c.File, Accuracy: c.Accuracy})
+			}
+		}
+	}
+	kept := sweep.KeptCheckpoints(whole)
+	for i, c := range t.Checkpoints {
+		t.Checkpoints[i].Removed = !slices.ContainsFunc(kept, func(k sweep.CheckpointRef) bool { return k.Attempt == c.Attempt && k.File == c.File })
+	}
 }
 
 func scanMembership(rows *sql.Rows) (m Membership, err error) {

@@ -28,7 +28,7 @@ type program struct {
 func openProgram(command []string, digest string) (*program, error) {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
-		return nil, fmt.Errorf("trainer: %w", err)
+		return nil, absentError{fmt.Errorf("trainer: %w", err)}
 	}
 	p := &program{command: append([]string{path}, command[1:]...)}
 	if digest == "" {
@@ -39,6 +39,16 @@ func openProgram(command []string, digest string) (*program, error) {
 		return nil, fmt.Errorf("trainer: sha256: %q is not 64 hexadecimal digits; `sha256sum FILE` prints them", digest)
 	}
 	return p, p.open()
+}
+
+// Find reports whether this machine has the trainer that would be launched, as
+// [LaunchOptions] names it. If not, the error wraps [ErrAbsent].
+func Find(command []string, digest string) error {
+	p, err := openProgram(command, digest)
+	if err != nil {
+		return err
+	}
+	return p.close()
 }
 
 // open looks through the command for the file with the digest.
@@ -62,9 +72,15 @@ func (p *program) open() error {
 		}
 		seen = append(seen, name+" has "+sum)
 	}
-	return fmt.Errorf("trainer: no file of the command has the sha256 %s (%s); nothing was run: give the digest of the trainer that you mean to use",
-		p.digest, strings.Join(seen, ", "))
+	return absentError{fmt.Errorf("trainer: no file of the command has the sha256 %s (%s); nothing was run: give the digest of the trainer that you mean to use",
+		p.digest, strings.Join(seen, ", "))}
 }
+
+// absentError is an error that wraps [ErrAbsent] and says what is absent.
+type absentError struct{ error }
+
+func (absentError) Is(target error) bool { return target == ErrAbsent }
+func (e absentError) Unwrap() error      { return e.error }
 
 func openRegular(name string) (*os.File, error) {
 	info, err := os.Stat(name) // before opening: a named pipe would block

@@ -40,6 +40,10 @@ var (
 	// trainer does not have, data that are not there, too large for the device.
 	ErrRefused = errors.New("trial refused")
 
+	// ErrAbsent marks a launch of a trainer that this machine does not have:
+	// there is no such program, or it is another one. Another machine may.
+	ErrAbsent = errors.New("trainer is not on this machine")
+
 	// ErrDiverged marks a trial whose weights or loss are no longer finite.
 	// Trials repeat themselves, so a retry would diverge again.
 	ErrDiverged = errors.New("training diverged")

@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -36,7 +37,7 @@ func (s *Streak) follow(e endedTrial) {
 	case "":
 		s.Over = s.Over || e.completed
 		return
-	case sweep.NoWinner, sweep.Cancelled, budgetType, sweep.Failure(sweep.Failed):
+	case sweep.NoWinner, sweep.Cancelled, sweep.Unfit, budgetType, sweep.Failure(sweep.Failed):
 		return
 	}
 	if e.failure != s.Failure || e.failure != sweep.Diverged && particulars.ReplaceAllString(e.reason, "#") != particulars.ReplaceAllString(s.Reason, "#") {
@@ -72,6 +73,27 @@ func (s *sweepRun) protect(ctx workflow.Context) error {
 	s.in.Paused, s.in.Cause = true, sweep.CauseFailures
 	s.in.Reason = fmt.Sprintf("the first %d trials failed in the same way (%s): %s", k.Trials, k.Failure, k.Reason)
 	return nil
+}
+
+// lacks takes into account whether an ended trial found a worker that has what it
+// needs. One that did not runs again. If that is so of all that run, no worker
+// can, and the sweep is paused: to try for ever would help nobody.
+func (s *sweepRun) lacks(e endedTrial) {
+	if e.failure != sweep.Unfit {
+		s.unfit = nil
+		return
+	}
+	if s.unfit == nil {
+		s.unfit = map[sweep.TrialID]bool{}
+	}
+	s.unfit[e.Trial] = true
+	s.drained = false // it is to be asked for again
+	if slices.ContainsFunc(s.running, func(c sweep.Candidate) bool { return !s.unfit[c.Trial] }) || s.in.Stopping {
+		return
+	}
+	s.unfit = nil
+	s.in.Paused, s.in.Cause = true, sweep.CauseFailures
+	s.in.Reason = "no worker has what the trials need; with one that does, resume the sweep: " + e.reason
 }
 
 // resumed forgets why the sweep was paused. Should the next trials fail in one way

@@ -212,7 +212,7 @@ func elsewhere(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	for _, other := range append([]error{sweep.ErrFenced, ErrKilled, errCutOff}, diskTroubles...) {
+	for _, other := range append([]error{sweep.ErrFenced, ErrKilled, errCutOff, ErrUnfit}, diskTroubles...) {
 		if errors.Is(err, other) {
 			return fmt.Errorf("a trial of the private selection: %w", other)
 		}

@@ -72,6 +72,8 @@ type sweepRun struct {
 	drained  bool             // the record had nothing more when last asked
 	more     bool             // but might have when a trial has ended
 	draining bool             // history is long: start nothing, then continue as new
+
+	unfit map[sweep.TrialID]bool // found no worker that has what they need, since a trial last found one
 }
 
 type endedTrial struct {
@@ -148,10 +150,13 @@ func (s *sweepRun) listen(ctx workflow.Context, sel workflow.Selector) {
 // forget takes an ended trial off the list of running ones.
 func (s *sweepRun) forget(e endedTrial) {
 	s.running = slices.DeleteFunc(s.running, func(c sweep.Candidate) bool { return c.Trial == e.Trial })
-	s.in.Ended++
+	if e.failure != sweep.Unfit {
+		s.in.Ended++
+	}
 	s.drained = s.drained && !s.more
 	s.in.Streak.follow(e)
-	if !e.final {
+	s.lacks(e)
+	if !e.final && e.failure != sweep.Unfit {
 		s.in.Skip = append(s.in.Skip, e.Trial)
 	}
 	if e.failure == budgetType { // the others, in the order of the grid, would be refused like it
@@ -235,7 +240,7 @@ func (s *sweepRun) trial(ctx workflow.Context, c sweep.Candidate) endedTrial {
 		if err != nil && !temporal.IsCanceledError(err) {
 			e.failure, e.reason = sweep.Failure(failureType(err)), reason(err)
 		}
-		e.final = err == nil || e.failure != "" && e.failure != budgetType
+		e.final = err == nil || e.failure != "" && e.failure != budgetType && e.failure != sweep.Unfit
 		return e
 	}
 }

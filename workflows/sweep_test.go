@@ -153,7 +153,7 @@ func (l *ledger) EndAttempt(_ context.Context, ref sweep.AttemptRef, e sweep.End
 	l.state[ref.Trial] = e.Next
 	l.endings = append(l.endings, e)
 	switch e.Failure {
-	case sweep.Lost, sweep.Cancelled:
+	case sweep.Lost, sweep.Unfit, sweep.Cancelled:
 	case sweep.NoMemory:
 		l.noMemory[ref.Trial]++
 	default:

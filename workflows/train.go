@@ -53,6 +53,10 @@ var (
 // ErrKilled marks a trainer that a person ended together with its sweep.
 var ErrKilled = errors.New("the trainer was killed")
 
+// ErrUnfit marks a trial that this worker cannot train, and another may: the data
+// set or the trainer is not here.
+var ErrUnfit = errors.New("this worker lacks what the trial needs")
+
 // A Launched trainer runs as a process of its own.
 type Launched interface {
 	trainerplugin.Trainer
@@ -345,6 +349,8 @@ func applicationError(ctx context.Context, err error) error {
 		kind = sweep.Cancelled
 	case errors.Is(err, errNoWinner):
 		kind = sweep.NoWinner
+	case errors.Is(err, ErrUnfit):
+		kind = sweep.Unfit
 	case errors.Is(err, trainerplugin.ErrRefused):
 		kind = sweep.Refused
 	case errors.Is(err, trainerplugin.ErrDiverged):

@@ -15,6 +15,11 @@ import (
 // which is no fault of the trial.
 const maxLost = 100
 
+// maxUnfit bounds how often a trial is given to workers that lack what it needs,
+// one after another, before its sweep is asked whether there are others. With the
+// waits between them that takes half a minute.
+const maxUnfit = 6
+
 // TrialWorkflow runs one trial: it claims an attempt in the record, has a worker
 // train, and has the outcome recorded, again and again until the trial has its
 // final state. Each attempt is a row of the record. A trial that cannot be
@@ -50,6 +55,7 @@ func TrialWorkflow(ctx workflow.Context, in TrialInput) error {
 type trialRun struct {
 	in       TrialInput
 	lost     int // attempts whose worker was lost
+	unfit    int // attempts in a row whose worker lacked something
 	accuracy float64
 	shown    sweep.State // by the search attributes
 }
@@ -103,6 +109,9 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 	}
 	end := sweep.Ending{Failure: kind, Reason: reason(cause), Next: sweep.Pending, Dead: failureType(cause) == workerLostType}
 	wait := time.Second
+	if kind != sweep.Unfit {
+		t.unfit = 0
+	}
 	switch kind {
 	case sweep.Cancelled:
 		end.Next = sweep.Stopped
@@ -117,6 +126,9 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 		if t.lost++; t.lost > maxLost {
 			end.Next = sweep.Failed
 		}
+	case sweep.Unfit:
+		wait <<= t.unfit
+		t.unfit++
 	default:
 		wait <<= min(claim.Failures, 6)
 		if claim.Failures >= t.in.Settings.Retries {
@@ -131,6 +143,9 @@ func (t *trialRun) failed(ctx workflow.Context, ref sweep.AttemptRef, claim swee
 		return false, temporal.NewCanceledError()
 	case sweep.Failed:
 		return false, temporal.NewNonRetryableApplicationError(end.Reason, string(kind), nil)
+	}
+	if t.unfit == maxUnfit {
+		return false, temporal.NewNonRetryableApplicationError(end.Reason, string(sweep.Unfit), nil)
 	}
 	return true, workflow.Sleep(ctx, wait)
 }

@@ -81,13 +81,13 @@ func showTrial(c *cli.Context, t results.Trial) error {
 }
 
 func listCheckpoints(checkpoints []results.Checkpoint) listing {
-	l := listing{headings: []string{"checkpoint of attempt", "step", "KiB", "accuracy %", "store", "flaw"}}
+	l := listing{headings: []string{"checkpoint of attempt", "step", "KiB", "accuracy %", "store", "kept", "flaw"}}
 	for _, c := range checkpoints {
 		var accuracy any
 		if c.Accuracy != 0 {
 			accuracy = round2(100 * c.Accuracy)
 		}
-		l.rows = append(l.rows, []any{c.Attempt, c.Step, round2(float64(c.Bytes) / 1024), accuracy, c.Store, c.Flaw})
+		l.rows = append(l.rows, []any{c.Attempt, c.Step, round2(float64(c.Bytes) / 1024), accuracy, c.Store, yesNo(!c.Removed), c.Flaw})
 	}
 	return l
 }

@@ -13,6 +13,7 @@ import (
 	"sweep"
 	"sweep/trainerplugin"
 	"sweep/trainerplugin/builtin"
+	"sweep/trainerplugin/dataset"
 	"sweep/workflows"
 )
 
@@ -75,6 +76,11 @@ func launchWith(ctx context.Context, ahead *spares, t workflows.Trainer, j train
 	if err != nil {
 		return nil, err
 	}
+	if len(t.Command) == 0 {
+		if err := dataset.Locate(j.DataDir, j.Params.Data.Name); errors.Is(err, dataset.ErrMissing) {
+			return nil, fmt.Errorf("%w: %w", workflows.ErrUnfit, err)
+		}
+	}
 	o := trainerplugin.LaunchOptions{
 		Command: t.Command, SHA256: t.SHA256, Shim: []string{self, shimVerb},
 		Devices: j.Devices, Threads: j.Threads, Log: log,
@@ -88,7 +94,11 @@ func launchWith(ctx context.Context, ahead *spares, t workflows.Trainer, j train
 		ahead.prepare(o)
 	}
 	if process == nil {
-		if process, err = trainerplugin.Launch(ctx, o); err != nil {
+		process, err = trainerplugin.Launch(ctx, o)
+		if errors.Is(err, trainerplugin.ErrAbsent) {
+			err = fmt.Errorf("%w: %w", workflows.ErrUnfit, err)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

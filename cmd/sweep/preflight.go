@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"sweep/search"
+	"sweep/trainerplugin"
 	"sweep/trainerplugin/dataset"
 	"sweep/trainerplugin/model"
 )
@@ -26,4 +28,17 @@ func preflight(s *search.Sweep, folder string, here bool) error {
 		return nil
 	}
 	return mistakes
+}
+
+// findTrainer refuses a sweep that is trained here by an external trainer which
+// this machine does not have.
+func findTrainer(s *search.Sweep) error {
+	if s.Trainer == nil {
+		return nil
+	}
+	err := trainerplugin.Find(s.Trainer.Command, s.Trainer.SHA256)
+	if !errors.Is(err, trainerplugin.ErrAbsent) {
+		return err
+	}
+	return search.SyntaxErrors{s.Mistake("trainer", errors.New(strings.TrimPrefix(err.Error(), "trainer: ")))}
 }

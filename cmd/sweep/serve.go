@@ -137,6 +137,9 @@ func talkOfWork(talk talker, h *host, c *cli.Context, r role) {
 	if h.uiURL != "" {
 		talk.say("temporal  %s", h.uiURL)
 	}
+	if r.listen != "" && h.server != nil {
+		talk.say("workers   TEMPORAL_ADDRESS=%s, with the certificates tls-*.pem of %s", h.server.Info().Address, h.state)
+	}
 }
 
 // answerSignals ends the host at the first signal, and at the second has its

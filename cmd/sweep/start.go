@@ -100,8 +100,14 @@ func startSweep(c *cli.Context, s *search.Sweep) error {
 	if err != nil {
 		return err
 	}
-	if err := preflight(s, p.data, !configured() && !serverRuns(p)); err != nil {
+	here := !configured() && !serverRuns(p)
+	if err := preflight(s, p.data, here); err != nil {
 		return err
+	}
+	if here {
+		if err := findTrainer(s); err != nil {
+			return err
+		}
 	}
 	id, err := sweepFor(ctx, p, s)
 	if err != nil {
