@@ -144,7 +144,8 @@ func (p *Process) config(o LaunchOptions, prog *program) (*plugin.ClientConfig, 
 			}
 			p.child.Store(c)
 			if p.closed.Load() { // while go-plugin was on its way here
-				return nil, c.stop()
+				// Without an error go-plugin would use the runner that is not there.
+				return nil, errors.Join(errors.New("start trainer: it was closed meanwhile"), c.stop())
 			}
 			return c, nil
 		},

@@ -76,6 +76,19 @@ func TestLaunchEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// A launch that is called off while the process is on its way to life ends, and
+// neither a process nor a panic is left.
+func TestLaunchCalledOffAtOnce(t *testing.T) {
+	impatient := errors.New("impatient")
+	for wait := range 12 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Duration(wait)*250*time.Microsecond, func() { cancel(impatient) })
+		if err := failsToLaunch(ctx, t, options(t, "mute")); !errors.Is(err, impatient) {
+			t.Errorf("error %v, want the context's cause", err)
+		}
+	}
+}
+
 func TestLaunchRefusesBadOptions(t *testing.T) {
 	for says, change := range map[string]func(*trainerplugin.LaunchOptions){
 		"no command given":                 func(o *trainerplugin.LaunchOptions) { o.Command = nil },
