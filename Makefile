@@ -9,8 +9,8 @@ test: ## all tests; links the embedded Temporal server, which takes minutes the 
 slow: ## tests of half a minute that .ci/run has time for: full and read-only disks, a cut network, where keys and losers get to, who lacks a key, broken trainers
 	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestFullDisks|TestNetworkCut|TestKeysStayInCheckpoints|TestPayloadKeysMustAgree|TestPrivateSelectTellsNothing|TestBrokenTrainers|TestReadOnly' -count=1
 
-slower: ## eight more minutes of them: leaks, what a killed trial loses, signals, steering, killed searches, clouds, the real quickstart, versions, priorities, gradients at full size
-	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestWorkerLeaksNothing|TestFaultsCostLittle|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession|TestVersionsSideBySide|TestWorkerServesTheRecord|TestPrioritiesAndFairness|TestLockedRecordAtTheEnd|TestDrainBySignals|TestKilledExport' -count=1
+slower: ## twelve more minutes of them: leaks, what a killed or cut off trial loses, clocks that are set, signals, steering, killed searches, clouds, the real quickstart, versions, priorities, gradients at full size
+	SWEEP_SLOW=1 go test ./cmd/sweep -run 'TestWorkerLeaksNothing|TestFaultsCostLittle|TestClockJumps|TestSteering|TestAdaptiveSweepsSurviveKills|TestSweepOnClouds|TestReadmeSession|TestVersionsSideBySide|TestWorkerServesTheRecord|TestPrioritiesAndFairness|TestLockedRecordAtTheEnd|TestDrainBySignals|TestKilledExport' -count=1
 	SWEEP_SLOW=1 go test ./trainerplugin/model -run TestRealSize -count=1
 
 # The race detector needs its own build of everything that a test links. The
