@@ -21,7 +21,7 @@ type machine struct {
 
 	outputs           G.Nodes // the loss, then the gradients
 	forward, backward *op.Program
-	gradients         *op.Program // what backward leaves to gradient, if anything
+	gradients         *op.PerExample // what backward leaves to gradient, if anything
 
 	grad   []float32 // the gradients that are multiplied out, for each example in turn
 	at     []int     // where each parameter's begins among an example's
@@ -99,13 +99,13 @@ func (m *machine) use(packed []*op.Value) (err error) {
 	if err = m.Bind(packed); err != nil {
 		return err
 	}
-	if m.forward, err = op.NewProgram(m.outputs[:1]); err != nil {
+	if m.forward, err = op.NewProgram(m.Group, m.outputs[:1]); err != nil {
 		return err
 	}
 	// The last layers' gradients first: what they need comes first.
 	backward := slices.Clone(m.outputs)
 	slices.Reverse(backward[1:])
-	if m.backward, err = op.NewProgram(backward); err == nil && m.oneByOne {
+	if m.backward, err = op.NewProgram(m.Group, backward); err == nil && m.oneByOne {
 		m.gradients = m.backward.Cut(backward[1:])
 	}
 	return err
@@ -133,8 +133,7 @@ func (m *machine) differentiate(examples int, more bool) error {
 // gradient multiplies out the gradients of example e of the last run, if they are
 // taken one by one. They replace those of the example before.
 func (m *machine) gradient(e int) error {
-	m.Group.Active = 1
-	return m.gradients.RunExample(e)
+	return m.gradients.Run(e)
 }
 
 // classify runs m forward on the images that were put in, one per example.

@@ -48,12 +48,12 @@ func (b *Builder) activate(name string, x *G.Node, a activation) *G.Node {
 	if !b.inner(name, x) {
 		return nil
 	}
-	o := &operation{layer: name, kind: a.kind, what: a.what, out: ValueOf(x).like(), wrt: []bool{true}}
+	o := &operation{layer: name, kind: a.kind, what: a.what, out: ValueOf(x).like(), wrt: []bool{true}, imagewise: true}
 	o.do = func(in []*Value) {
 		b.Group.eachRow([]*Value{o.out, in[0]}, func(r ...[]float32) { a.value(r[0], r[1]) })
 	}
 	o.derive = func(in G.Nodes, y, grad *G.Node) (G.Nodes, error) {
-		d := &operation{layer: name, kind: a.kind + "Grad", what: a.what, out: o.out.like()}
+		d := &operation{layer: name, kind: a.kind + "Grad", what: a.what, out: o.out.like(), imagewise: true}
 		d.what.Kind = ActivateGrad
 		d.do = func(in []*Value) {
 			b.Group.eachRow([]*Value{d.out, in[0], in[1], in[2]}, func(r ...[]float32) { a.grad(r[0], r[1], r[2], r[3]) })

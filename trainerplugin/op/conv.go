@@ -109,11 +109,16 @@ func (c *conv) forward(b *Builder) *operation {
 		o.do = func(in []*Value) { p.forward(in[0], o.out, in[1].spectrum, in[2].mem, c.group.scratchFor(o)) }
 	default:
 		c.forwardDirect(o)
+		o.imagewise = c.packed() <= imagewiseWeights
 	}
 	o.wrt = []bool{c.turn, true, true}
 	o.derive = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) { return c.derive(b, in, grad) }
 	return o
 }
+
+// imagewiseWeights is how many weights a core's first cache has room for beside
+// an image's rows. A convolution that has more should read them for many images.
+const imagewiseWeights = 1 << 12
 
 func (c *conv) forwardDirect(o *operation) {
 	var t kernel.Tile

@@ -196,7 +196,7 @@ func TestPanicNamesTheLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := NewProgram(G.Nodes{h})
+	program, err := NewProgram(b.Group, G.Nodes{h})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,8 @@ type operation struct {
 
 	scratch int // numbers that do uses besides its result; see Group.scratchFor
 
-	unstored bool // the result takes no memory: it is another's, or never computed
+	unstored  bool // the result takes no memory: it is another's, or never computed
+	imagewise bool // works on each image alone, and on a few as well as on many
 }
 
 var (
@@ -82,20 +83,19 @@ func (o *operation) Do(inputs ...G.Value) (G.Value, error) {
 		}
 		in[i] = u
 	}
-	return o.out, o.run(in)
+	return o.out, runAll([]call{{o, in}})
 }
 
-// run computes. A panic becomes an error here: it names the layer, and does not
-// end the process.
-func (o *operation) run(in []*Value) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: %s: %v", o.layer, o.kind, r)
-		}
-	}()
+// alloc gives the result its memory.
+func (o *operation) alloc() {
 	if !o.unstored {
 		o.out.Alloc()
 	}
+}
+
+// run computes.
+func (o *operation) run(in []*Value) {
+	o.alloc()
 	if o.plan != nil {
 		o.plan(in)
 		o.plan = nil
@@ -103,7 +103,6 @@ func (o *operation) run(in []*Value) (err error) {
 	if o.do != nil {
 		o.do(in)
 	}
-	return nil
 }
 
 func (o *operation) DiffWRT(int) []bool { return o.wrt }

@@ -88,7 +88,7 @@ func tapsOf(rows [][]run, m *image) [][][]int {
 
 func (p *pool) forward(x *Value) *operation {
 	m := image{channels: x.channels, height: p.ys.out, width: p.xs.out, lanes: kernel.Lanes}
-	o := &operation{layer: p.name, kind: "maxPool", what: p.describe(PoolMax), out: newImages(p.group.capacity(), m), wrt: []bool{true}}
+	o := &operation{layer: p.name, kind: "maxPool", what: p.describe(PoolMax), out: newImages(p.group.capacity(), m), wrt: []bool{true}, imagewise: true}
 	o.derive = func(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 		n, err := apply(p.grad(ValueOf(in[0])), in[0], out, grad)
 		return G.Nodes{n}, err
@@ -113,7 +113,7 @@ func (p *pool) forward(x *Value) *operation {
 }
 
 func (p *pool) grad(x *Value) *operation {
-	o := &operation{layer: p.name, kind: "maxPoolGrad", what: p.describe(PoolMaxGrad), out: x.like()}
+	o := &operation{layer: p.name, kind: "maxPoolGrad", what: p.describe(PoolMaxGrad), out: x.like(), imagewise: true}
 	if p.squares() {
 		o.do = func(in []*Value) { p.squareMaxGrad(o.out, in[2], in[0], in[1]) }
 		return o
@@ -123,7 +123,7 @@ func (p *pool) grad(x *Value) *operation {
 	o.plan = func(in []*Value) { taps, places = tapsOf(rows, &in[0].image), tapsOf(rows, &o.out.image) }
 	o.do = func(in []*Value) {
 		x, y, dy, dx := in[0], in[1], in[2], o.out
-		clear(dx.mem)
+		clear(dx.mem[:p.group.Images()*dx.stride])
 		p.eachRow(y, func(i, k, r int) {
 			for n, w := range rows[r] {
 				size := w.count * kernel.Lanes
