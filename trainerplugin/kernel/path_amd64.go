@@ -83,23 +83,32 @@ func tileAVX2(t *Tile) {
 }
 
 func tileRowsAVX2(t *Tile, b, c, d []float32) {
-	taps, n := t.terms()
-	t.eachRun(rowsAVX2, func(r, rows, runs int) {
-		tilesAVX2[rows-1](runs, taps, n, t.Depth, first(t.A, r*t.ARow), t.ARow, t.AStep,
-			first(b, 0), t.BStep, &c[r*t.CRow], t.CRow, &d[r*t.DRow], t.DRow)
-	})
+	r := 0
+	for _, run := range t.cut(rowsAVX2) {
+		if run.count > 0 {
+			t.runAVX2(run, r, b, c, d)
+			r += run.count * run.rows
+		}
+	}
 }
 
-// eachRun calls do for runs of at most most rows, as few and as equal as can
-// be: the multiply-adds of a short run wait for each other. There are one or
-// two lengths of runs, and a call for each.
-func (t *Tile) eachRun(most int, do func(first, rows, runs int)) {
-	runs := (t.Rows + most - 1) / most
-	rows, longer := t.Rows/runs, t.Rows%runs
-	if longer > 0 {
-		do(0, rows+1, longer)
-	}
-	do(longer*(rows+1), rows, runs-longer)
+// runAVX2 computes runs from row r on.
+func (t *Tile) runAVX2(run runs, r int, b, c, d []float32) {
+	taps, n := t.terms()
+	tilesAVX2[run.rows-1](run.count, taps, n, t.Depth, first(t.A, r*t.ARow), t.ARow, t.AStep,
+		first(b, 0), t.BStep, &c[r*t.CRow], t.CRow, &d[r*t.DRow], t.DRow)
+}
+
+// runs is count runs of rows each.
+type runs struct{ rows, count int }
+
+// cut divides the rows into runs of at most most, as few and as equal as can be:
+// the multiply-adds of a short run wait for each other. There are one or two
+// lengths of runs, and a call for each.
+func (t *Tile) cut(most int) [2]runs {
+	n := (t.Rows + most - 1) / most
+	rows, longer := t.Rows/n, t.Rows%n
+	return [2]runs{{rows + 1, longer}, {rows, n - longer}}
 }
 
 // rowsAVX512 is the most rows by two blocks that AVX-512's tiles take.
@@ -116,18 +125,27 @@ var tilesAVX512x2 = [rowsAVX512]func(runs int, taps *int, n, depth int, a *float
 }
 
 func tileAVX512(t *Tile) {
-	taps, n := t.terms()
-	t.eachRun(rowsAVX512, func(r, rows, runs int) {
-		a := first(t.A, r*t.ARow)
-		c, d := r*t.CRow, r*t.DRow
-		if t.B1 == nil {
-			tilesAVX512x1[rows-1](runs, taps, n, t.Depth, a, t.ARow, t.AStep,
-				first(t.B0, 0), t.BStep, &t.C0[c], t.CRow, &t.D0[d], t.DRow)
-			return
+	r := 0
+	for _, run := range t.cut(rowsAVX512) {
+		if run.count > 0 {
+			t.runAVX512(run, r)
+			r += run.count * run.rows
 		}
-		tilesAVX512x2[rows-1](runs, taps, n, t.Depth, a, t.ARow, t.AStep,
-			first(t.B0, 0), first(t.B1, 0), t.BStep, &t.C0[c], &t.C1[c], t.CRow, &t.D0[d], &t.D1[d], t.DRow)
-	})
+	}
+}
+
+// runAVX512 computes runs from row r on.
+func (t *Tile) runAVX512(run runs, r int) {
+	taps, n := t.terms()
+	a := first(t.A, r*t.ARow)
+	c, d := r*t.CRow, r*t.DRow
+	if t.B1 == nil {
+		tilesAVX512x1[run.rows-1](run.count, taps, n, t.Depth, a, t.ARow, t.AStep,
+			first(t.B0, 0), t.BStep, &t.C0[c], t.CRow, &t.D0[d], t.DRow)
+		return
+	}
+	tilesAVX512x2[run.rows-1](run.count, taps, n, t.Depth, a, t.ARow, t.AStep,
+		first(t.B0, 0), first(t.B1, 0), t.BStep, &t.C0[c], &t.C1[c], t.CRow, &t.D0[d], &t.D1[d], t.DRow)
 }
 
 // filterAVX2 is winogradFilter: filters that are turned are read backwards.
