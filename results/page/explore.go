@@ -58,7 +58,10 @@ func (s *Site) explore(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return s.stream(w, "explore.html", &data.frame, &data, func() error { return s.addExplore(r.Context(), &data, q, toTrial) })
+	var e exploration
+	return s.stream(w, "explore.html", &data.frame, &data,
+		func() (err error) { e, err = s.addImportant(r.Context(), &data, q); return err },
+		func() error { return s.addExplore(r.Context(), &data, e, toTrial) })
 }
 
 // addChoices adds what varies in the sweep, and what the query chooses of it.
@@ -78,39 +81,51 @@ func (s *Site) mark(ctx context.Context, info results.SweepInfo) (string, error)
 	return fmt.Sprint(info.ID, " ", info.Revision, " ", mark), err
 }
 
-func (s *Site) addExplore(ctx context.Context, data *exploreData, q url.Values, link func(string) string) error {
+// An exploration is what an explore page is worked out from.
+type exploration struct {
+	axes    []results.Axis // those that vary, without a chosen target
+	samples []results.Sample
+	mark    string
+}
+
+// addImportant adds what the sweep's axes are and how much each matters.
+func (s *Site) addImportant(ctx context.Context, data *exploreData, q url.Values) (e exploration, err error) {
 	if data.Axes == nil {
 		if err := s.addChoices(ctx, data, q); err != nil {
-			return err
+			return e, err
 		}
 	}
-	mark, err := s.mark(ctx, data.Sweep)
-	if err != nil {
-		return err
+	if e.mark, err = s.mark(ctx, data.Sweep); err != nil {
+		return e, err
 	}
 	// With a target chosen the target is no axis any more.
-	axes := slices.DeleteFunc(slices.Clone(data.Axes), func(a results.Axis) bool { return data.Target != 0 && a.Key == "target_epsilon" })
-	samples, err := keep(ctx, s, fmt.Sprintf("samples %s %g", mark, data.Target), func(ctx context.Context) ([]results.Sample, error) {
-		return s.Reader.Samples(ctx, data.Sweep.ID, axes, data.Target, forestPoints)
+	e.axes = slices.DeleteFunc(slices.Clone(data.Axes), func(a results.Axis) bool { return data.Target != 0 && a.Key == "target_epsilon" })
+	e.samples, err = keep(ctx, s, fmt.Sprintf("samples %s %g", e.mark, data.Target), func(ctx context.Context) ([]results.Sample, error) {
+		return s.Reader.Samples(ctx, data.Sweep.ID, e.axes, data.Target, forestPoints)
 	})
 	if err != nil {
-		return err
+		return e, err
 	}
-	important, err := keep(ctx, s, fmt.Sprintf("importance %s %g", mark, data.Target), func(context.Context) ([]axisImportance, error) {
-		return importance(axes, samples), nil
+	important, err := keep(ctx, s, fmt.Sprintf("importance %s %g", e.mark, data.Target), func(context.Context) ([]axisImportance, error) {
+		return importance(e.axes, e.samples), nil
 	})
 	if err != nil {
-		return err
+		return e, err
 	}
-	data.addImportance(important, len(samples))
-	data.chooseAxes(axes, important, q["axis"])
-	shown := data.shown(axes)
-	heat, means, err := s.cells(ctx, data, mark, shown, samples)
+	data.addImportance(important, len(e.samples))
+	data.chooseAxes(e.axes, important, q["axis"])
+	return e, nil
+}
+
+// addExplore adds charts over the axes.
+func (s *Site) addExplore(ctx context.Context, data *exploreData, e exploration, link func(string) string) error {
+	shown := data.shown(e.axes)
+	heat, means, err := s.cells(ctx, data, e.mark, shown, e.samples)
 	if err != nil {
 		return err
 	}
 	data.addHeat(heat, link)
-	data.draw(axes, shown, samples, means, link)
+	data.draw(e.axes, shown, e.samples, means, link)
 	return nil
 }
 

@@ -29,13 +29,16 @@ func (s *Site) stream(w http.ResponseWriter, name string, f *frame, data any, st
 	page := &stream{to: w}
 	f.steps, f.sent = steps, page.send
 	err := s.templates.ExecuteTemplate(page, name, data)
-	if err != nil && page.begun {
-		return s.templates.ExecuteTemplate(w, "unfinished", err.Error())
-	}
-	if err != nil {
+	if err != nil && !page.begun {
 		return err
 	}
-	return page.send()
+	// From here on there is nobody else to tell: whoever asked may have gone, too.
+	if err != nil {
+		s.templates.ExecuteTemplate(w, "unfinished", err.Error())
+		return nil
+	}
+	page.send()
+	return nil
 }
 
 // Rest sends what there is of the page and has the next step find more of it. It

@@ -57,7 +57,11 @@ func (s *Site) WriteReport(ctx context.Context, w io.Writer, name string) error 
 		return err
 	}
 	data.Explore.sweepFrame, data.Workers.sweepFrame = f, f
-	if err := s.addExplore(ctx, &data.Explore, url.Values{}, none); err != nil {
+	e, err := s.addImportant(ctx, &data.Explore, url.Values{})
+	if err == nil {
+		err = s.addExplore(ctx, &data.Explore, e, none)
+	}
+	if err != nil {
 		return err
 	}
 	if err := cmp.Or(s.addTimeline(ctx, &data.Workers, none), s.addHistory(ctx, &data.Workers)); err != nil {
