@@ -92,6 +92,22 @@ func frontierView(t testing.TB, s *Store) []viewed {
 	return rows
 }
 
+// The view says what its epsilons count of the search.
+func TestFrontierViewDiscloses(t *testing.T) {
+	s, id, _ := trained(t)
+	disclosed := func() string {
+		t.Helper()
+		return scalar[string](t, s, `SELECT group_concat(DISTINCT disclosure) FROM frontier WHERE sweep = ?`, string(id))
+	}
+	if got := disclosed(); got != "research" {
+		t.Errorf("disclosure %q, want research", got)
+	}
+	scalar[int](t, s, `UPDATE sweeps SET disclosure = 'composed' WHERE id = ? RETURNING 1`, string(id))
+	if got := disclosed(); got != "composed" {
+		t.Errorf("disclosure %q, want composed", got)
+	}
+}
+
 // The view, the method and a loop over the trials must agree.
 func TestFrontierViewAgrees(t *testing.T) {
 	s, id, trials := trained(t)
