@@ -1,6 +1,6 @@
 // Command bench compares search strategies on a recorded surface: a table of
 // finished trials, so that a search of 60 trials takes a second. With -train it
-// trains the table anew, which takes some twenty minutes of one core.
+// trains the table anew, which takes some half an hour of one core.
 package main
 
 import (

@@ -25,6 +25,10 @@ type peers struct {
 		Mean, Std     []float64
 		LogLikelihood float64 `json:"log_likelihood"`
 	}
+	Quadratic []struct {
+		X         []Point
+		Y, Fitted []float64
+	}
 }
 
 func readPeers(t *testing.T) (p peers) {
@@ -36,7 +40,7 @@ func readPeers(t *testing.T) (p peers) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Sobol) == 0 || len(p.Parzen) == 0 || len(p.GP) == 0 {
+	if len(p.Sobol) == 0 || len(p.Parzen) == 0 || len(p.GP) == 0 || len(p.Quadratic) == 0 {
 		t.Fatal("peers.json lacks something")
 	}
 	return p
@@ -65,6 +69,25 @@ func TestParzenAgreesWithOptuna(t *testing.T) {
 				t.Errorf("%d points, at %v: log density %.12g, Optuna has %.12g", len(c.Points), x, got, c.Log[i])
 			}
 		}
+	}
+}
+
+// Surfaces are scikit-learn's.
+func TestQuadraticAgreesWithScikitLearn(t *testing.T) {
+	dims := []Dim{{}, {}, {Levels: 3, Unordered: true}}
+	for _, c := range readPeers(t).Quadratic {
+		fitted, ok := quadratic(dims, c.X, c.Y)
+		for i := range fitted {
+			if math.Abs(fitted[i]-c.Fitted[i]) > 1e-9 {
+				t.Errorf("%d points: %g at %v, scikit-learn has %g", len(c.X), fitted[i], c.X[i], c.Fitted[i])
+			}
+		}
+		if !ok || len(fitted) != len(c.X) {
+			t.Errorf("%d points: %d fitted, %v", len(c.X), len(fitted), ok)
+		}
+	}
+	if _, ok := quadratic(dims, []Point{{0, 0, 0}}, []float64{1}); ok {
+		t.Error("a surface through one point")
 	}
 }
 

@@ -1,6 +1,9 @@
 package strategy
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // TAN searches with stand-ins that have a Scale-th of the batch and of the noise,
 // and one view, and confirms the best in full: what noise does to training
@@ -11,7 +14,7 @@ import "math"
 //
 // The first half of the stand-ins cover the space; [TPE] puts the others where
 // those were good. The best is not the one that measured most, which would be a
-// lucky one, but the one of which a Gaussian process of all expects most.
+// lucky one: see [TAN.expected].
 type TAN struct {
 	Space   Space
 	Trials  int // stand-ins; 0 is all points of a space of listed values
@@ -20,10 +23,6 @@ type TAN struct {
 	Seed    uint64
 	Memory  *Memory
 }
-
-// tanModel is how many stand-ins, the best ones, make the model that chooses:
-// with more of them a choice would take too long.
-const tanModel = 100
 
 // Most is the number of asks.
 func (s TAN) Most() int {
@@ -57,13 +56,11 @@ func (s TAN) cover() []Ask {
 }
 
 func (s TAN) Next(tried []Tried, n int) ([]Ask, bool) {
-	var small, full []Tried
-	for _, t := range tried {
-		if t.Scale > 1 {
-			small = append(small, t)
-		} else {
-			full = append(full, t)
-		}
+	isFull := func(t Tried) bool { return t.Scale <= 1 }
+	small, full := tried, []Tried(nil)
+	if slices.ContainsFunc(tried, isFull) {
+		small = slices.DeleteFunc(slices.Clone(tried), isFull)
+		full = slices.DeleteFunc(slices.Clone(tried), func(t Tried) bool { return !isFull(t) })
 	}
 	if asks := s.search(small, n); len(asks) > 0 || running(small) {
 		return asks, false
@@ -108,7 +105,7 @@ func (s TAN) confirm(small []Tried, confirmed *visited, n int) []Ask {
 	for len(asks) < left {
 		pass := func(j int) bool { return math.IsInf(raw[j], -1) || confirmed.has(small[j].At) }
 		i, _ := leader(expected, pass)
-		if i < 0 { // all of the model are confirmed
+		if i < 0 { // all that were fitted are confirmed
 			i, _ = leader(raw, pass)
 		}
 		if i < 0 {
@@ -120,10 +117,16 @@ func (s TAN) confirm(small []Tried, confirmed *visited, n int) []Ask {
 	return asks
 }
 
-// expected are the scores of stand-ins, if each had measured what a model of the
-// best expects of it; NaN of those that are no part of the model.
+// mostFitted is how many stand-ins, the best ones, a surface is fitted to.
+const mostFitted = 1000
+
+// expected are the scores of stand-ins, if each had measured half of what it did
+// and half of what a quadratic surface through all of them has there; NaN of
+// those beyond the best [mostFitted]. That is the mean of what is to be expected
+// if a stand-in's luck varies as much as the true surface does about its
+// quadratic part, which one measurement of each point cannot tell apart.
 func (s TAN) expected(small []Tried, raw []float64) []float64 {
-	best, _ := top(raw, func(of int) int { return min(of, tanModel) })
+	best, _ := top(raw, func(of int) int { return min(of, mostFitted) })
 	var in []Tried
 	var places []int
 	var x []Point
@@ -134,13 +137,12 @@ func (s TAN) expected(small []Tried, raw []float64) []float64 {
 			x, y = append(x, small[i].At), append(y, v)
 		}
 	}
-	if len(in) < 2 {
+	surface, ok := quadratic(s.Space.Dims, x, y)
+	if !ok {
 		return raw
 	}
-	m := fit(s.Space.Dims, x, y)
 	for k := range in {
-		μ, _ := m.predict(x[k])
-		in[k].Values = []float64{μ}
+		in[k].Values = []float64{(y[k] + surface[k]) / 2}
 	}
 	expected := make([]float64, len(small))
 	for i := range expected {

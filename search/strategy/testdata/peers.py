@@ -11,9 +11,11 @@ from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstim
 from scipy.stats import qmc
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
 rng = np.random.default_rng(7)
-out = {"sobol": qmc.Sobol(d=40, scramble=False, bits=32).random(32).tolist(), "parzen": [], "gp": []}
+out = {"sobol": qmc.Sobol(d=40, scramble=False, bits=32).random(32).tolist(), "parzen": [], "gp": [], "quadratic": []}
 
 # A range, an axis of 5 levels (places (k+1/2)/5), and one of 3 names.
 space = {
@@ -43,6 +45,19 @@ for n in (3, 12, 30):
     out["gp"].append({
         "x": x.tolist(), "y": y.tolist(), "q": q.tolist(), "lengths": lengths, "signal": signal, "noise": noise,
         "mean": mean.tolist(), "std": np.sqrt(std**2 - noise).tolist(), "log_likelihood": float(g.log_marginal_likelihood_value_),
+    })
+
+# Two ranges and an axis of 3 names; features have the sample's variance 1.
+for n in (2, 5, 40):
+    x, names, y = rng.random((n, 2)), rng.integers(0, 3, n), rng.standard_normal(n)
+    features = np.hstack([
+        PolynomialFeatures(2, include_bias=False).fit_transform(x - 0.5),
+        OneHotEncoder(categories=[[0, 1, 2]], sparse_output=False).fit_transform(names[:, None]),
+    ])
+    features = StandardScaler().fit_transform(features) * np.sqrt((n - 1) / n)
+    out["quadratic"].append({
+        "x": np.column_stack([x, (names + 0.5) / 3]).tolist(), "y": y.tolist(),
+        "fitted": Ridge(alpha=1).fit(features, y).predict(features).tolist(),
     })
 
 pathlib.Path(__file__).with_name("peers.json").write_text(json.dumps(out) + "\n")
