@@ -98,7 +98,7 @@ func TestTrialTellsItsStory(t *testing.T) {
 	if b.Failure != "" || b.FromStep != 4 || b.LastStep != 10 || b.Ended.IsZero() {
 		t.Errorf("second attempt %+v", b)
 	}
-	if want := (Checkpoint{Attempt: 1, Step: 4, File: "step-4", Digest: "sha256:c", Bytes: 7}); len(got.Checkpoints) != 1 || got.Checkpoints[0] != want {
+	if want := (Checkpoint{Attempt: 1, Step: 4, File: "step-4", Digest: "sha256:c", Bytes: 7, Removed: true}); len(got.Checkpoints) != 1 || got.Checkpoints[0] != want {
 		t.Errorf("checkpoints %+v, want %+v", got.Checkpoints, want)
 	}
 	if want := (Note{1, 4, "slow disk"}); len(got.Notes) != 1 || got.Notes[0] != want {
