@@ -1,6 +1,9 @@
 package privacy
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 // nearEpsilon is about the ε at which δ is e^logδ: two terms of the expansion at
 // the saddle point (Daniels 1954, Ann. Math. Statist. 25, eq. 2.6) of the
@@ -54,10 +57,21 @@ func (d direction) moments(c float64) (k [5]float64, err error) {
 }
 
 // nearNoise is about the σ at which event costs the target, found from guess on,
-// and d ln ε/d ln σ there. It knows only what [Exact] and [Certified] answer.
+// and d ln ε/d ln σ there. It knows only what [Exact], [Certified] and [PLD] answer.
+// A guess that is far too large says nothing where losses are far from normal, so
+// smaller ones follow.
 func (c Calibration) nearNoise(event func(sigma float64) Event, guess float64) (σ, slope float64, ok bool) {
+	for _, f := range []float64{1, 0.8, 0.65, 0.5} {
+		if σ, slope, ok = c.nearNoiseFrom(event, max(f*guess, leastNoise)); ok {
+			return σ, slope, true
+		}
+	}
+	return 0, 0, false
+}
+
+func (c Calibration) nearNoiseFrom(event func(sigma float64) Event, guess float64) (σ, slope float64, ok bool) {
 	switch {
-	case c.Accountant != Certified && c.Accountant != Exact, c.Target.Delta == 0:
+	case c.Accountant != Certified && c.Accountant != Exact && c.Accountant != PLD, c.Target.Delta == 0:
 		return 0, 0, false
 	case c.Target.Check() != nil, c.question(event(guess)).check() != nil:
 		return 0, 0, false
@@ -68,10 +82,14 @@ func (c Calibration) nearNoise(event func(sigma float64) Event, guess float64) (
 		if err != nil || len(ds) == 0 {
 			return math.NaN()
 		}
-		var ε float64
-		if ε, saddlePoint, err = ds[0].nearEpsilon(math.Log(c.Target.Delta), saddlePoint); err != nil {
+		ε, at, err := ds[0].nearEpsilon(math.Log(c.Target.Delta), saddlePoint)
+		if err != nil { // one term says less, but is found more often
+			at, ε, err = saddleFor(ds[0].cumulant, math.Log(c.Target.Delta))
+		}
+		if err != nil {
 			return math.NaN()
 		}
+		saddlePoint = at
 		return math.Log(ε / c.Target.Epsilon)
 	}
 	x := math.Log(guess)
@@ -90,32 +108,39 @@ func (c Calibration) nearNoise(event func(sigma float64) Event, guess float64) (
 			return math.Exp(x), slope, slope < 0
 		}
 	}
-	return 0, 0, false
+	return math.Exp(x), slope, math.Abs(y) < 0.02 && slope < 0
 }
 
-// quickNoise is [Calibration.NoiseOf] where [Exact] applies and ε is as smooth in
-// σ as that: from near, which [Calibration.nearNoise] has found, a step along the
-// slope leads to the answer, or next to it. The answer itself is always priced.
-// That the next smaller decimal costs too much is either priced or, where the
-// line through what was priced meets the target well apart from it, read off that
-// line, which is straight enough for that; see lineFor.
+// quickNoise is [Calibration.NoiseOf] where ε is smooth in σ: from near, which
+// [Calibration.nearNoise] has found, steps along the slope lead to the answer, or
+// next to it. The answer itself is always priced. That the next smaller decimal
+// costs too much is either priced or, where [Exact] priced two and the line through
+// them meets the target well apart from it, read off that line, which is straight
+// enough for that; see lineFor.
 func (c Calibration) quickNoise(event func(sigma float64) Event, near, slope float64) (sigma float64, ok bool) {
 	priced := map[int]float64{}
-	price := func(i int) bool { // ln(cost/target) of a decimal
-		p, err := newExact(c.question(event(decimalAt(i))))
-		if err != nil {
-			return false
+	smooth := c.Accountant != PLD // and none is known that [Exact] did not price
+	price := func(i int) error {  // ln(cost/target) of a decimal
+		ε, err := 0.0, ErrNotApplicable
+		if smooth {
+			ε, err = exactly(c.question(event(decimalAt(i))), c.Target.Delta)
 		}
-		ε, err := p.epsilon(c.Target.Delta)
+		if errors.Is(err, ErrNotApplicable) && c.Accountant != Exact {
+			smooth = false
+			ε, err = c.cost(event(decimalAt(i)))
+		}
+		if err == nil && !(ε > 0) {
+			err = ErrNotApplicable
+		}
 		priced[i] = math.Log(ε / c.Target.Epsilon)
-		return err == nil && ε > 0
+		return err
 	}
 	last := decimalIndex(near)
 	before := last + lineFor // as yet there is no line
-	if !price(last) {
+	if price(last) != nil {
 		return 0, false
 	}
-	for range 6 {
+	for range 8 {
 		root := math.Exp(math.Log(decimalAt(last)) - priced[last]/slope)
 		if !(root > leastNoise && root < mostNoise) {
 			return 0, false
@@ -129,18 +154,27 @@ func (c Calibration) quickNoise(event func(sigma float64) Event, near, slope flo
 			switch {
 			case y > 0 || known && below <= 0:
 				return 0, false
-			case known, slope > steepest && max(last, before, i)-min(last, before, i) < lineFor && apart(root, i):
+			case known, smooth && slope > steepest && max(last, before, i)-min(last, before, i) < lineFor && apart(root, i):
 				return decimalAt(i), true
 			}
 			i--
 		}
-		if !price(i) {
+		if price(i) != nil {
 			return 0, false
 		}
 		slope = (priced[i] - priced[last]) / (math.Log(decimalAt(i)) - math.Log(decimalAt(last)))
 		before, last = last, i
 	}
 	return 0, false
+}
+
+// exactly is the ε of [Exact].
+func exactly(q Question, delta float64) (float64, error) {
+	p, err := newExact(q)
+	if err != nil {
+		return 0, err
+	}
+	return p.epsilon(delta)
 }
 
 // How many decimals apart two points may be, and how steep ln ε over ln σ between
