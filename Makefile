@@ -35,6 +35,14 @@ bench: ## benchmarks of the packages where speed is a promise
 bench-engine: ## our engine beside torch, Opacus and JAX from PyPI, interleaved
 	trainerplugin/bench/bench.sh
 
+.PHONY: bench-paths emulate-avx512
+bench-paths: ## the AVX2 kernels beside the AVX-512 ones, on a processor that has both, and what a model of processors expects
+	trainerplugin/bench/paths.sh
+	trainerplugin/bench/mca.sh
+
+emulate-avx512: ## the engine's tests on the AVX-512 path, in the emulator Bochs; says what it needs
+	go -C trainerplugin/kernel/gen run ./emulate
+
 gpu-check: ## what works on this machine's GPU, and how fast: a table, and gpu-check.json; docs/gpu.md
 	@if command -v go >/dev/null; then go build -o bin/gpu-check ./trainerplugin/xla/gpucheck; fi
 	bin/gpu-check -out gpu-check.json

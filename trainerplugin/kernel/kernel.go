@@ -7,6 +7,10 @@
 // them; [Path] names what runs. One path repeats its own bits for ever, on any
 // number of threads. Two paths differ in the last bits, since they add in
 // another order and round products differently.
+//
+// Tests run every path that the processor has. Where it has no AVX-512, `make
+// emulate-avx512` runs them, and those of packages op and model, in the
+// emulator Bochs; see gen/emulate.
 package kernel
 
 import "unsafe"

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"unsafe"
 )
@@ -199,6 +200,20 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose("mmx"); err == nil {
 		t.Error(`choose("mmx") is no error`)
+	}
+}
+
+// Tests that are asked to run on one path must not run on another instead.
+func TestEnvironmentForcesThePath(t *testing.T) {
+	want := os.Getenv(PathVariable)
+	if err := Err(); err != nil {
+		t.Fatal(err)
+	}
+	if want == "go" {
+		want = plain.name
+	}
+	if want != "" && Path() != want {
+		t.Errorf("%s=%s runs %s", PathVariable, want, Path())
 	}
 }
 

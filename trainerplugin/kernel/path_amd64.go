@@ -1,12 +1,33 @@
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"slices"
+
+	"golang.org/x/sys/cpu"
+)
+
+// An extension of the instruction set, by its name in the assembly's
+// "Requires" lines, which tests compare with these. Package cpu says that the
+// processor has one only if the operating system saves its registers.
+type extension struct {
+	name string
+	have bool
+}
+
+var (
+	needsAVX2   = []extension{{"AVX", cpu.X86.HasAVX}, {"AVX2", cpu.X86.HasAVX2}, {"FMA3", cpu.X86.HasFMA}}
+	needsAVX512 = append(needsAVX2[:len(needsAVX2):len(needsAVX2)], extension{"AVX512F", cpu.X86.HasAVX512F})
+)
+
+func haveAll(needs []extension) bool {
+	return !slices.ContainsFunc(needs, func(e extension) bool { return !e.have })
+}
 
 // assembled is the paths written in assembly that this processor runs, best
 // first. The AVX-512 path differs from the AVX2 one in its tiles; the
 // element-wise kernels wait for memory in either.
 func assembled() []path {
-	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
+	if !haveAll(needsAVX2) {
 		return nil
 	}
 	avx2 := path{
@@ -44,7 +65,7 @@ func assembled() []path {
 	avx2.maps = [maps]func(to []float32, toRow, toColumn int, from []float32, fromRow, fromColumn, n int){
 		polyphaseInputAVX2, polyphaseInputGradAVX2, polyphaseOutputAVX2, polyphaseOutputGradAVX2, polyphaseFilterAVX2, polyphaseFilterGradAVX2,
 	}
-	if !cpu.X86.HasAVX512F {
+	if !haveAll(needsAVX512) {
 		return []path{avx2}
 	}
 	avx512 := avx2
