@@ -104,6 +104,7 @@ type SweepInput struct {
 	ResultsQueue string
 	TrainQueue   string
 	Parallel     int // trials in flight; 1 to MaxParallel
+	Said         int `json:",omitempty"` // what the file has for Parallel, where [UpdateParallel] has set another number
 	Ahead        int // further ones that stand ready; the slots of the only process that trains keep them from running
 	Priority     int // 1, the most urgent, to 5; 0 is the server's default
 	Attributes   bool

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ func mayRun(parallel int) error {
 // own machine, if it trains.
 func (s *sweepRun) setParallel(ctx workflow.Context, n int) (Answer, error) {
 	before := s.in.Parallel
+	s.in.Said = cmp.Or(s.in.Said, before)
 	s.in.Parallel, s.in.Ahead = n, 0 // the slots of its process no longer say how many run
 	s.wake()
 	atOnce, err := s.makeRoom(ctx, n)
@@ -85,12 +87,16 @@ func (s *sweepRun) retryFailed(ctx workflow.Context) (n int, err error) {
 	return n, nil
 }
 
-// extended takes over how trials are run from now on; running ones keep theirs.
+// extended takes over how trials are run from now on; running ones keep theirs. A
+// number of trials at a time that was set stands, unless the file changed its own.
 func (s *sweepRun) extended(ctx workflow.Context, in SweepInput) (Answer, error) {
 	before := s.in.Parallel
-	s.in.Parallel, s.in.Priority, s.in.Settings = in.Parallel, in.Priority, in.Settings
+	if in.Parallel != s.in.Said {
+		s.in.Parallel, s.in.Said = in.Parallel, 0
+	}
+	s.in.Priority, s.in.Settings = in.Priority, in.Settings
 	s.refetch()
-	atOnce, err := s.makeRoom(ctx, in.Parallel)
+	atOnce, err := s.makeRoom(ctx, s.in.Parallel)
 	a := s.stand()
 	a.Before, a.AtOnce = before, atOnce
 	return a, err

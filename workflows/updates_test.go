@@ -64,6 +64,30 @@ func TestSetParallelOnARunningSweep(t *testing.T) {
 	}
 }
 
+// A number of trials at a time that was set stands when a file that asks for as
+// many as before is taken over, pause included; one that asks for others has its way.
+func TestExtendKeepsWhatWasSet(t *testing.T) {
+	l := newLedger(6)
+	env := suite(t, l, ok)
+	slow(env, l)
+	var set, same, other Answer
+	var err1, err2, err3, err4 error
+	env.RegisterDelayedCallback(func() {
+		ask(t, env, UpdateParallel, &set, &err1, 3)
+		ask(t, env, UpdatePause, &Answer{}, &err2)
+		ask(t, env, UpdateExtended, &same, &err3, l.input(1))
+	}, 30*time.Minute)
+	env.RegisterDelayedCallback(func() { ask(t, env, UpdateExtended, &other, &err4, l.input(2)) }, 40*time.Minute)
+	env.RegisterDelayedCallback(func() { ask(t, env, UpdateResume, &Answer{}, &err2) }, 5*time.Hour)
+	env.ExecuteWorkflow(SweepWorkflow, l.input(1))
+	if err := errors.Join(err1, err2, err3, err4); err != nil || same.Parallel != 3 || !same.Paused || other.Parallel != 2 || !other.Paused {
+		t.Errorf("answers %+v to a file that asks for 1 as before, and %+v to one that asks for 2, of a paused sweep set to 3; %v", same, other, err)
+	}
+	if n := states(l); n[sweep.Completed] != 6 {
+		t.Errorf("states %v, want 6 completed", n)
+	}
+}
+
 func TestPauseAndResumeAreAnswered(t *testing.T) {
 	l := newLedger(4)
 	env := suite(t, l, ok)

@@ -74,18 +74,32 @@ func extendSweep(c *cli.Context, s *search.Sweep) error {
 		if err != nil {
 			return err
 		}
-		a, err := workflows.Update(ctx, h.client, info.ID, workflows.UpdateExtended, sweepInput(h, info.ID, s, role))
+		in := sweepInput(h, info.ID, s, role)
+		a, err := workflows.Update(ctx, h.client, info.ID, workflows.UpdateExtended, in)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(c.App.ErrWriter, describeEntered(info.ID, entered))
-		_, err = fmt.Fprintf(c.App.ErrWriter, "it is running: %d trials now, up to %d at a time; `sweep wait %s` waits for it\n", a.Running, a.Parallel, info.ID)
+		_, err = fmt.Fprintln(c.App.ErrWriter, describeExtended(info.ID, a, in.Parallel))
 		return err
 	})
 	if joined || err != nil {
 		return err
 	}
 	return runSweep(c, p, info.ID, s, file)
+}
+
+// describeExtended tells what a running sweep does after it took a file over that
+// asks for so many trials at a time.
+func describeExtended(id sweep.SweepID, a workflows.Answer, asked int) string {
+	why := ""
+	if a.Parallel != asked {
+		why = ", as `sweep set parallel` has it"
+	}
+	if a.Paused {
+		return fmt.Sprintf("it is paused: %d trials still run, and no others start until `sweep resume %s`; then up to %d at a time%s", a.Running, id, a.Parallel, why)
+	}
+	return fmt.Sprintf("it is running: %d trials now, up to %d at a time%s; `sweep wait %s` waits for it", a.Running, a.Parallel, why, id)
 }
 
 // changes finds the sweep that s extends, and what it would change.
