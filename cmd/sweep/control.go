@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -182,21 +183,21 @@ var waitCommand = &cli.Command{
 			ctx, stop = context.WithTimeout(ctx, limit)
 			defer stop()
 		}
-		if err := await(ctx, c, p, info.ID); err != nil {
+		if err := await(ctx, c.App.ErrWriter, p, info.ID); err != nil {
 			return err
 		}
 		return verdict(c.Context, p, info.ID)
 	},
 }
 
-// await watches the record until the sweep's workflow has ended.
-func await(ctx context.Context, c *cli.Context, p place, id sweep.SweepID) error {
+// await watches the record until the sweep's workflow has ended, and tells out how it gets on.
+func await(ctx context.Context, out io.Writer, p place, id sweep.SweepID) error {
 	r, err := p.reader(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	d := newDisplay(c.App.ErrWriter, r, id)
+	d := newDisplay(out, r, id)
 	defer d.close()
 	for {
 		info, err := r.Sweep(ctx, string(id))

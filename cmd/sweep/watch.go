@@ -21,15 +21,12 @@ import (
 var watchCommand = &cli.Command{
 	Name: "watch", Usage: "watch a sweep on the terminal: what runs, what is best, what failed", ArgsUsage: "[SWEEP]",
 	Description: `Keys: 1 running, 2 best, 3 failures, 4 frontier (or tab) · ↑ ↓ scroll · q leaves; the sweep goes on.
-Where the output is no terminal, or a dumb one, it prints a line now and then, as ` + "`sweep wait`" + ` does.`,
+Where the output is no terminal, or a dumb one, it prints a line now and then and how the sweep ended,
+and exits as ` + "`sweep wait`" + ` does.`,
 	Flags: connectFlags,
 	Action: func(c *cli.Context) error {
 		if terminalWidth(c.App.Writer) == 0 || os.Getenv("TERM") == "dumb" {
-			p, info, err := placeAndSweep(c)
-			if err != nil {
-				return err
-			}
-			return await(c.Context, c, p, info.ID)
+			return watchLines(c)
 		}
 		return withReader(c, func(_ place, r *results.Reader) error {
 			info, err := findSweep(c, r)
@@ -39,6 +36,36 @@ Where the output is no terminal, or a dumb one, it prints a line now and then, a
 			return watch(c.Context, r, info.ID, os.Stdin, c.App.Writer)
 		})
 	},
+}
+
+// watchLines is watch where nothing can be drawn.
+func watchLines(c *cli.Context) error {
+	p, info, err := placeAndSweep(c)
+	if err != nil {
+		return err
+	}
+	if err := await(c.Context, c.App.Writer, p, info.ID); err != nil {
+		return err
+	}
+	err = withReader(c, func(_ place, r *results.Reader) error {
+		if info, err = r.Sweep(c.Context, string(info.ID)); err != nil {
+			return err
+		}
+		progress, err := r.Progress(c.Context, info.ID)
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("%s: %s, %s", info.ID, info.State, summary(progress, 0))
+		if info.Reason != "" {
+			line += ": " + info.Reason
+		}
+		_, err = fmt.Fprintln(c.App.Writer, line)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return verdict(c.Context, p, info.ID)
 }
 
 func watch(ctx context.Context, r *results.Reader, id sweep.SweepID, in io.Reader, out io.Writer) error {
