@@ -114,6 +114,9 @@ func (w eventWriter) trial(ctx context.Context, from Source, search results.Sear
 		if err := w.scalar("outcome/accuracy", int64(t.Params.Steps), o.Accuracy); err != nil {
 			return err
 		}
+		if err := w.scalar("outcome/last_accuracy", int64(t.Params.Steps), o.LastAccuracy); err != nil {
+			return err
+		}
 	}
 	if t.TestAccuracy != nil {
 		if err := w.scalar("outcome/test_accuracy", int64(t.Params.Steps), *t.TestAccuracy); err != nil {
@@ -196,7 +199,7 @@ func masked(b []byte) uint32 {
 func sessionStart(t results.TrialRow, search results.SearchCost, when clock) ([]byte, error) {
 	var m []byte
 	for _, p := range params(t, search) {
-		value, err := structpb.NewValue(p.value)
+		value, err := structpb.NewValue(exactly(p.value))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -219,6 +222,14 @@ func sessionStart(t results.TrialRow, search results.SearchCost, when clock) ([]
 
 // TensorBoard's numbers for how a session ended.
 var sessionStatus = map[sweep.State]uint64{sweep.Completed: 1, sweep.Failed: 2, sweep.Running: 3}
+
+// exactly has integers that a double would round, such as seeds, as text.
+func exactly(value any) any {
+	if n, ok := value.(int64); ok && int64(float64(n)) != n {
+		return fmt.Sprint(n)
+	}
+	return value
+}
 
 func sessionEnd(t results.TrialRow, when clock) []byte {
 	m := protowire.AppendTag(nil, 1, protowire.VarintType)
