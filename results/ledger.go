@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sweep"
@@ -83,7 +84,8 @@ func readEntry(ctx context.Context, tx *sql.Tx, trial int64) (entry, error) {
 		a.alive = open || a.until.Valid && a.until.V > at
 		return a, err
 	}, `SELECT number, coalesce(noise_id, ''), last_step, ended IS NULL, doubtful_until FROM attempts WHERE trial = ?1
-		UNION ALL SELECT 0, noise_id, steps, 0, NULL FROM imported_streams WHERE trial = ?1 ORDER BY 1`, trial)
+		UNION ALL SELECT 0, noise_id, steps, 0, NULL FROM imported_streams WHERE trial = ?1`, trial)
+	slices.SortFunc(e.attempts, func(a, b streamed) int { return a.number - b.number }) // SQLite would sort in a table of its own
 	return e, err
 }
 

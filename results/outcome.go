@@ -50,13 +50,15 @@ func record(ctx context.Context, tx *sql.Tx, prices priceList, ref sweep.Attempt
 		now(), o.Steps, a.trial, a.number); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE trials SET state = 'completed' WHERE key = ?`, a.trial); err != nil {
-		return err
-	}
 	if err := learn(ctx, tx, a.trial, o.DataDigest); err != nil {
 		return err
 	}
-	return charge(ctx, tx, prices, a.trial)
+	if err := charge(ctx, tx, prices, a.trial); err != nil {
+		return err
+	}
+	// Last, so that its point is added up once, with its price.
+	_, err = tx.ExecContext(ctx, `UPDATE trials SET state = 'completed' WHERE key = ?`, a.trial)
+	return err
 }
 
 // plausible complains about an outcome that no trial of so many steps can have.
