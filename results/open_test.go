@@ -226,7 +226,7 @@ func TestMigrationIsOneTransaction(t *testing.T) {
 		t.Error("a migration that failed changed the file")
 	}
 	_, err := OpenReader(t.Context(), path)
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("its schema is %d, not yet %d", now, broken)) {
+	if !errors.Is(err, ErrOlder) || !strings.Contains(err.Error(), fmt.Sprintf("its schema is %d, not yet %d", now, broken)) {
 		t.Errorf("error %v, want that the schema is older", err)
 	}
 

@@ -68,7 +68,7 @@ func openReader(ctx context.Context, path string, a access) (*Reader, error) {
 		return err
 	})
 	if err == nil && version < len(migrations) {
-		err = fmt.Errorf("its schema is %d, not yet %d; any command that writes to it brings it up to date", version, len(migrations))
+		err = fmt.Errorf("its schema is %d, not yet %d: %w", version, len(migrations), ErrOlder)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -79,6 +79,10 @@ func openReader(ctx context.Context, path string, a access) (*Reader, error) {
 	}
 	return &Reader{db: db, path: path, file: info}, nil
 }
+
+// ErrOlder says that a record is of an older version and has to be written to,
+// which [Open] does, before it can be read.
+var ErrOlder = errors.New("any command that writes to it brings it up to date")
 
 // ErrMoved says that the record's path leads to another file than the one that
 // was opened, or to none: what is read since is of a file that nobody writes.

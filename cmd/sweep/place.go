@@ -90,10 +90,14 @@ func (p place) there() error {
 	return noFile(err)
 }
 
-// noFile gives the error of a results file that is not there its remedy.
+// noFile gives the error of a results file that is not there, or is of an older
+// version, its remedy.
 func noFile(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return &exitError{exitNotFound, hinted{err, "`sweep start FILE` makes it; --db names another"}}
+	}
+	if errors.Is(err, results.ErrOlder) {
+		return hinted{err, "`sweep recount` does, and prices its trials again"}
 	}
 	return err
 }
