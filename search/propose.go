@@ -98,7 +98,7 @@ func (s *Sweep) base(sp *space, m *strategy.Memory) strategy.Strategy {
 	case "sobol":
 		return strategy.Sobol{Space: cube, Trials: v.Trials, Seed: v.Seed}
 	case "latin-hypercube":
-		return strategy.LatinHypercube{Space: cube, Trials: v.Trials, Seed: v.Seed}
+		return strategy.LatinHypercube{Space: cube, Trials: v.Trials, Seed: v.Seed, Memory: m}
 	case "tpe":
 		return strategy.TPE{Space: cube, Trials: v.Trials, Startup: v.Startup, Seed: v.Seed}
 	case "gp":

@@ -25,7 +25,7 @@ func BenchmarkSuggest(b *testing.B) {
 		tried []Tried
 	}{
 		{"random", Random{space, 20_000, 1}, drawn}, {"sobol", Sobol{space, 20_000, 1}, answered(Sobol{space, 10_000, 1}, 10_000)},
-		{"latin-hypercube", LatinHypercube{space, 20_000, 1}, drawn},
+		{"latin-hypercube", LatinHypercube{space, 20_000, 1, new(Memory)}, drawn},
 		{"tpe", TPE{Space: space, Trials: 20_000, Seed: 1}, drawn}, {"tpe of two budgets", TPE{Space: space, Trials: 20_000, Seed: 1}, two},
 		{"gp", GP{Space: space, Trials: 20_000}, drawn},
 		{"cma-es", cma, answered(cma, 10_000)}, {"cma-es without a memory", CMAES{Space: space, Trials: 20_000, Seed: 1}, answered(cma, 10_000)},

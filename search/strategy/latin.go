@@ -13,6 +13,7 @@ type LatinHypercube struct {
 	Space  Space
 	Trials int
 	Seed   uint64
+	Memory *Memory
 }
 
 // Most is the number of asks.
@@ -40,11 +41,14 @@ func (s LatinHypercube) fill(tried []Tried, asks []Ask, n int) ([]Ask, bool) {
 	for _, a := range asks {
 		known = append(known[:len(known):len(known)], Tried{Ask: a})
 	}
-	more, done := Random(s).Next(known, n-len(asks))
+	more, done := Random{s.Space, s.Trials, s.Seed}.Next(known, n-len(asks))
 	return append(asks, more...), done
 }
 
 func (s LatinHypercube) sample() []Point {
+	if s.Memory != nil && s.Memory.stratified != nil {
+		return s.Memory.stratified
+	}
 	d := len(s.Space.Dims)
 	batch := mat.NewDense(s.Trials, d, nil)
 	r := seeded(s.Seed, 0)
@@ -52,6 +56,9 @@ func (s LatinHypercube) sample() []Point {
 	points := make([]Point, s.Trials)
 	for i := range points {
 		points[i] = batch.RawRowView(i)
+	}
+	if s.Memory != nil {
+		s.Memory.stratified = points
 	}
 	return points
 }

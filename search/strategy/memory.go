@@ -6,7 +6,8 @@ package strategy
 // asks for the same points. A Memory serves one strategy, whose fields do not
 // change, and one goroutine at a time. The zero Memory is empty.
 type Memory struct {
-	searched []Ask     // of [TAN]
-	divided  *division // of [LinearScaling]
-	run      *run      // of [CMAES]
+	searched   []Ask     // of [TAN]
+	divided    *division // of [LinearScaling]
+	run        *run      // of [CMAES]
+	stratified []Point   // of [LatinHypercube]
 }

@@ -16,6 +16,7 @@ func TestMemoryChangesNoAnswer(t *testing.T) {
 	for name, of := range map[string]func(*Memory) Strategy{
 		"cma-es":           func(m *Memory) Strategy { return CMAES{Space: space, Trials: 120, Seed: 4, Memory: m} },
 		"cma-es on levels": func(m *Memory) Strategy { return CMAES{Space: levels(4, 3, 5), Trials: 60, Seed: 4, Memory: m} },
+		"latin-hypercube":  func(m *Memory) Strategy { return LatinHypercube{levels(4, 3, 5), 50, 4, m} },
 		"tan":              func(m *Memory) Strategy { return TAN{space, 30, 8, 3, 2, m} },
 		"linear-scaling": func(m *Memory) Strategy {
 			return LinearScaling{

@@ -232,7 +232,7 @@ func TestModelsFindTheBowl(t *testing.T) {
 func TestExhaustedSpaces(t *testing.T) {
 	space := levels(3, 4)
 	for name, s := range map[string]Strategy{
-		"grid": Grid{space}, "random": Random{space, 100, 1}, "sobol": Sobol{space, 100, 1}, "latin-hypercube": LatinHypercube{space, 100, 1},
+		"grid": Grid{space}, "random": Random{space, 100, 1}, "sobol": Sobol{space, 100, 1}, "latin-hypercube": LatinHypercube{space, 100, 1, nil},
 		"tpe": TPE{Space: space, Trials: 100, Seed: 1}, "gp": GP{Space: space, Trials: 100}, "tan": TAN{Space: space, Scale: 8, Confirm: 0},
 	} {
 		tried := climb(t, s, bowl)
