@@ -23,7 +23,7 @@ import (
 const (
 	groupFloats = 1 << 21
 	pairFloats  = 1 << 24
-	groupImages = 32
+	groupImages = 16
 )
 
 // An Engine computes with one architecture on the CPU. It implements
