@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,9 +48,7 @@ func TestAdaptiveSweepsSurviveKills(t *testing.T) {
 			t.Parallel()
 			calm, stormy := t.TempDir(), t.TempDir()
 			for _, dir := range []string{calm, stormy} {
-				if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				writeGrid(t, dir, text)
 			}
 			undisturbed := sweepIn(calm, "start", "grid.yaml")
 			var said bytes.Buffer

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,19 +28,10 @@ func TestClockJumps(t *testing.T) {
 	slow(t)
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(clockGrid), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, clockGrid)
 	start := sweepIn(dir, "start", "grid.yaml")
-	var out bytes.Buffer
-	start.Stdout, start.Stderr = &out, &out
-	if err := start.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = start.Process.Kill() }) // after a failure
-	ended := make(chan error, 1)
-	go func() { ended <- start.Wait() }()
-	awaitTraining(t, dir, ended, &out)
+	out, ended := begin(t, start)
+	awaitTraining(t, dir, ended, out)
 	clock := faults.TakeClock(t, faults.Process{PID: start.Process.Pid, Args: start.Args})
 	for i, by := range []time.Duration{-time.Hour, 24 * time.Hour} {
 		if err := clock.Set(by); err != nil {

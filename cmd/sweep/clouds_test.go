@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,17 +29,9 @@ func TestSweepOnClouds(t *testing.T) {
 	t.Parallel()
 	cloudtest.Each(t, func(t *testing.T, c *cloudtest.Store) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(cloudGrid), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeGrid(t, dir, cloudGrid)
 		start := sweepIn(dir, "start", "grid.yaml", "--checkpoints", c.URL)
-		var out bytes.Buffer
-		start.Stdout, start.Stderr = &out, &out
-		if err := start.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- start.Wait() }()
+		out, ended := begin(t, start)
 		waitFor(t, "checkpoint in the store", func() bool { return strings.Contains(strings.Join(c.Keys(t), " "), ".ckpt") })
 		if err := start.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatalf("%v\n%s", err, out.String())
@@ -78,9 +67,7 @@ func resumedFromCheckpoint(rows string) bool {
 // A store that cannot be used is said before anything runs, with what to do.
 func TestStoreIsTriedFirst(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(cloudGrid), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, cloudGrid)
 	cloudtest.Each(t, func(t *testing.T, c *cloudtest.Store) {
 		c.Fail(cloudtest.Fault{Status: http.StatusForbidden})
 		out, err := sweepIn(dir, "start", "grid.yaml", "--checkpoints", c.URL).CombinedOutput()

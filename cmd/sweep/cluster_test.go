@@ -39,9 +39,7 @@ func TestCluster(t *testing.T) {
 	worker.Env = append(worker.Env, env...)
 	defer background(t, worker)()
 
-	if err := os.WriteFile(filepath.Join(near, "grid.yaml"), []byte(replayGrid), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, near, replayGrid)
 	start := sweepIn(near, "start", "grid.yaml")
 	start.Env = append(start.Env, env...)
 	out, err := start.CombinedOutput()
@@ -86,9 +84,7 @@ func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	grid := fmt.Sprintf(interruptGrid, fakeTrainer(t))
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(grid), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, grid)
 	start := sweepIn(dir, "start", "grid.yaml")
 	var out strings.Builder
 	start.Stdout, start.Stderr = &out, &out
@@ -163,9 +159,7 @@ func detachOnCluster(t *testing.T, env []string) {
 	t.Helper()
 	dir := t.TempDir()
 	grid := strings.Replace(strings.Replace(replayGrid, "name: replay", "name: away", 1), "1e38", "0.25", 1)
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(grid), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, grid)
 	for _, args := range [][]string{{"start", "--detach", "--priority", "1", "grid.yaml"}, {"wait", "--timeout", "2m"}} {
 		cmd := sweepIn(dir, args...)
 		cmd.Env = append(cmd.Env, env...)

@@ -39,9 +39,7 @@ func TestKillNine(t *testing.T) {
 	}
 	calm, stormy := t.TempDir(), t.TempDir()
 	for _, dir := range []string{calm, stormy} {
-		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(crashGrid), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeGrid(t, dir, crashGrid)
 	}
 	if out, err := sweepIn(calm, "start", "grid.yaml").CombinedOutput(); err != nil {
 		t.Fatalf("undisturbed run: %v\n%s", err, out)
@@ -112,6 +110,28 @@ func sweepIn(dir string, args ...string) *exec.Cmd {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+dir, "TEMPORAL_ADDRESS=", "SWEEP_DB=", "SWEEP_DATA_DIR=", idleForVariable+"=3s")
 	return cmd
+}
+
+// writeGrid writes dir's sweep file.
+func writeGrid(t *testing.T, dir, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// begin starts cmd, whose end comes through ended, when all that it said is in
+// out. The test does not outlive it.
+func begin(t *testing.T, cmd *exec.Cmd) (out *bytes.Buffer, ended chan error) {
+	t.Helper()
+	out, ended = new(bytes.Buffer), make(chan error, 1)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // after a failure
+	go func() { ended <- cmd.Wait() }()
+	return out, ended
 }
 
 // outcomes are the trials of dir's sweep by id, as text without what may differ.

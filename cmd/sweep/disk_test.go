@@ -52,23 +52,15 @@ func TestFullDisks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(diskGrid), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			writeGrid(t, dir, diskGrid)
 			args := []string{"start", "grid.yaml"}
 			if c.name == "checkpoints" {
 				args = append(args, "--checkpoints", on)
 			}
 			start := sweepIn(dir, args...)
 			start.Env = append(start.Env, "TMPDIR="+large)
-			var out bytes.Buffer
-			start.Stdout, start.Stderr = &out, &out
-			if err := start.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- start.Wait() }()
-			awaitTraining(t, dir, ended, &out)
+			out, ended := begin(t, start)
+			awaitTraining(t, dir, ended, out)
 			if err := disk.Fill(); err != nil {
 				t.Fatal(err)
 			}

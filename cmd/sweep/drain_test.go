@@ -3,9 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,9 +30,7 @@ func TestDrainBySignals(t *testing.T) {
 	slow(t)
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, drainGrid, fakeTrainer(t)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, fmt.Sprintf(drainGrid, fakeTrainer(t)))
 	defer background(t, sweepIn(dir, "server", "--no-train"))()
 	waitForServer(t, dir)
 	if out, err := sweepIn(dir, "start", "--detach", "grid.yaml").CombinedOutput(); err != nil {

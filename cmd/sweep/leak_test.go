@@ -103,9 +103,7 @@ func TestWorkerLeaksNothing(t *testing.T) {
 	known := 0 // workflows: of trials, and two of each sweep
 	for i := range sweeps {
 		text := fmt.Sprintf(leakGrid, i, filepath.Join(dir, "fake.sh"), sha256.Sum256([]byte(script)), 0.25+0.01*float64(i), trials/sweeps)
-		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeGrid(t, dir, text)
 		if out, err := sweepIn(dir, "start", "grid.yaml").CombinedOutput(); err != nil { // joins the host
 			t.Fatalf("%v\n%s", err, out)
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -35,9 +34,7 @@ func TestLockedRecordAtTheEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, lockedGrid, fakeTrainer(t)), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			writeGrid(t, dir, fmt.Sprintf(lockedGrid, fakeTrainer(t)))
 			host := sweepIn(dir, args...)
 			host.Env = append(host.Env, endWithinVariable+"=2s")
 			var out bytes.Buffer

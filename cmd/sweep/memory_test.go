@@ -28,9 +28,7 @@ run: {parallel: 2, retries: 0}
 func TestOutOfMemoryIsTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, memoryGrid, fakeTrainer(t)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, fmt.Sprintf(memoryGrid, fakeTrainer(t)))
 	out, err := sweepIn(dir, "start", "grid.yaml").CombinedOutput()
 	if err == nil {
 		t.Fatalf("a trial that does not fit has not failed\n%s", out)
@@ -75,13 +73,7 @@ func TestSteering(t *testing.T) {
 		}
 	}
 	start := sweepIn(dir, "start", "grid.yaml")
-	var out bytes.Buffer
-	start.Stdout, start.Stderr = &out, &out
-	if err := start.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- start.Wait() }()
+	out, ended := begin(t, start)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if status, err := sweepIn(dir, "status", "steered").CombinedOutput(); err == nil && bytes.Contains(status, []byte("2 failed")) {
 			break

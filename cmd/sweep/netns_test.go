@@ -54,9 +54,7 @@ type parting struct {
 func (p parting) run(t *testing.T) {
 	net := newNetwork(t, "srv", "wa", "wb")
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, partedGrid, fakeTrainer(t), p.step), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, fmt.Sprintf(partedGrid, fakeTrainer(t), p.step))
 	server := net.on("srv", sweepIn(dir, "server", "--no-train", "--listen", net.address("srv")))
 	defer background(t, server)()
 	waitForServer(t, dir)

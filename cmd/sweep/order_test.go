@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,10 +43,8 @@ func TestPrioritiesAndFairness(t *testing.T) {
 		name     string
 		priority int
 	}{{"low", 5}, {"one", 3}, {"two", 3}, {"high", 1}} {
-		grid := fmt.Appendf(nil, queuedGrid, s.name, fakeTrainer(t), 1+0.5*float64(i), s.priority)
-		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), grid, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		grid := fmt.Sprintf(queuedGrid, s.name, fakeTrainer(t), 1+0.5*float64(i), s.priority)
+		writeGrid(t, dir, grid)
 		if out, err := sweepIn(dir, "start", "--detach", "grid.yaml").CombinedOutput(); err != nil {
 			t.Fatalf("start: %v\n%s", err, out)
 		}

@@ -162,9 +162,7 @@ func leaks(t *testing.T, dir string, s *faults.Search) map[string][]string {
 func TestPrivateSelectTellsNothing(t *testing.T) {
 	slow(t)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, selectingGrid, externalTrainer(t, "tattler")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, fmt.Sprintf(selectingGrid, externalTrainer(t, "tattler")))
 	printed := filepath.Join(dir, "printed")
 	begun := killWhen(t, dir, func() bool { return len(diary(t, dir)) >= 3 })
 	var during faults.Search
@@ -270,13 +268,7 @@ func killWhen(t *testing.T, dir string, ready func() bool) []byte {
 	t.Helper()
 	start := sweepIn(dir, "start", "grid.yaml")
 	start.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var out bytes.Buffer
-	start.Stdout, start.Stderr = &out, &out
-	if err := start.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- start.Wait() }()
+	out, ended := begin(t, start)
 	for deadline := time.Now().Add(2 * time.Minute); !ready(); {
 		select {
 		case err := <-ended:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,19 +96,10 @@ func TestReadOnlyMidway(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(dir, "checkpoints"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(diskGrid), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			writeGrid(t, dir, diskGrid)
 			start := sweepIn(dir, "start", "grid.yaml", "--checkpoints", filepath.Join(dir, "checkpoints"))
-			var out bytes.Buffer
-			start.Stdout, start.Stderr = &out, &out
-			if err := start.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = start.Process.Kill() }) // after a failure
-			ended := make(chan error, 1)
-			go func() { ended <- start.Wait() }()
-			awaitTraining(t, dir, ended, &out)
+			out, ended := begin(t, start)
+			awaitTraining(t, dir, ended, out)
 			thaw := freeze(t, dir)
 			time.Sleep(3 * time.Second)
 			thaw()

@@ -42,9 +42,7 @@ run: {parallel: 2, retries: 1}
 func TestHistoriesReplay(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(replayGrid), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, replayGrid)
 	out, err := sweepIn(dir, "start", "grid.yaml").CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed {
 		t.Fatalf("a sweep of which half diverges: %v, want exit status %d\n%s", err, exitFailed, out)

@@ -35,9 +35,7 @@ func TestPayloadKeysMustAgree(t *testing.T) {
 			t.Fatalf("payload-key: %v\n%s", err, out)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, sealedGrid, "stranger", fakeTrainer(t)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, dir, fmt.Sprintf(sealedGrid, "stranger", fakeTrainer(t)))
 	stop := background(t, sweepIn(dir, "server", "--no-train", "--payload-key", "key"))
 	waitForServer(t, dir)
 	for _, args := range [][]string{
@@ -52,9 +50,7 @@ func TestPayloadKeysMustAgree(t *testing.T) {
 		}
 	}
 	startSealed := func(name string) {
-		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), fmt.Appendf(nil, sealedGrid, name, fakeTrainer(t)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeGrid(t, dir, fmt.Sprintf(sealedGrid, name, fakeTrainer(t)))
 		if out, err := sweepIn(dir, "start", "--detach", "--no-reuse", "--payload-key", "key", "grid.yaml").CombinedOutput(); err != nil {
 			t.Fatalf("start: %v\n%s", err, out)
 		}

@@ -37,9 +37,7 @@ func TestKeysStayInCheckpoints(t *testing.T) {
 		t.Run(noise, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(strings.Replace(secretGrid, "NOISE", noise, 1)), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			writeGrid(t, dir, strings.Replace(secretGrid, "NOISE", noise, 1))
 			start := sweepIn(dir, "start", "grid.yaml")
 			printed, err := os.Create(filepath.Join(dir, "printed"))
 			if err != nil {

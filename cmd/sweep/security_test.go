@@ -34,12 +34,8 @@ run: {parallel: 2, checkpoint_every: 1s}
 
 const secretRate = "0.4142135"
 
-func writeGrid(t *testing.T, dir, text string, steps int) {
-	t.Helper()
-	text = strings.ReplaceAll(text, "STEPS", strconv.Itoa(steps))
-	if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+func guardedFor(text string, steps int) string {
+	return strings.ReplaceAll(text, "STEPS", strconv.Itoa(steps))
 }
 
 // TestNothingIsOpenToOthers looks at a sweep while it runs under a umask that
@@ -47,7 +43,7 @@ func writeGrid(t *testing.T, dir, text string, steps int) {
 func TestNothingIsOpenToOthers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeGrid(t, dir, guardedGrid, 3000)
+	writeGrid(t, dir, guardedFor(guardedGrid, 3000))
 	// SWEEP_METRICS_ADDR without a host is the loopback interface alone.
 	server := underOpenUmask(sweepIn(dir, "server", "--metrics-addr", ":0"))
 	stop := background(t, server)
@@ -100,7 +96,7 @@ func TestNothingIsOpenToOthers(t *testing.T) {
 func TestPayloadsAreSealed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeGrid(t, dir, guardedGrid, 20)
+	writeGrid(t, dir, guardedFor(guardedGrid, 20))
 	if out, err := sweepIn(dir, "payload-key", "key").CombinedOutput(); err != nil {
 		t.Fatalf("payload-key: %v\n%s", err, out)
 	}

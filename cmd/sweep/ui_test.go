@@ -99,7 +99,7 @@ func newestState(t *testing.T, dir string) (id, state string, running int, trial
 func TestActionsOfThePage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeGrid(t, dir, strings.Replace(guardedGrid, "run: {parallel: 2", "run: {parallel: 1", 1), 1_000_000)
+	writeGrid(t, dir, guardedFor(strings.Replace(guardedGrid, "run: {parallel: 2", "run: {parallel: 1", 1), 1_000_000))
 	stop := background(t, sweepIn(dir, "server"))
 	defer stop()
 	waitForServer(t, dir)

@@ -41,10 +41,8 @@ func TestVersionsSideBySide(t *testing.T) {
 	waitForServer(t, dir)
 	start := func(name string, noise float64) {
 		t.Helper()
-		grid := fmt.Appendf(nil, besideGrid, name, fakeTrainer(t), noise)
-		if err := os.WriteFile(filepath.Join(dir, "grid.yaml"), grid, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		grid := fmt.Sprintf(besideGrid, name, fakeTrainer(t), noise)
+		writeGrid(t, dir, grid)
 		if out, err := sweepIn(dir, "start", "--detach", "grid.yaml").CombinedOutput(); err != nil {
 			t.Fatalf("start: %v\n%s", err, out)
 		}
@@ -112,10 +110,7 @@ func TestWorkerServesTheRecord(t *testing.T) {
 	defer background(t, on("worker", "--at-once", "2", "--record", "kept.db"))()
 	p := place{db: filepath.Join(near, "kept.db"), state: filepath.Join(near, "kept.d")}
 	waitFor(t, "record to be served", func() bool { return recordServed(p) })
-	grid := fmt.Appendf(nil, besideGrid, "kept", fakeTrainer(t), 1.)
-	if err := os.WriteFile(filepath.Join(near, "grid.yaml"), grid, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeGrid(t, near, fmt.Sprintf(besideGrid, "kept", fakeTrainer(t), 1.))
 	for _, args := range [][]string{{"start", "--detach", "--db", "kept.db", "grid.yaml"}, {"wait", "--db", "kept.db", "--timeout", "2m"}} {
 		if out, err := on(args...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
