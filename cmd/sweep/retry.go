@@ -83,14 +83,9 @@ func pausedItself(ctx context.Context, r *results.Reader, id sweep.SweepID) erro
 	if err != nil || info.State != results.Paused || info.Cause != sweep.CauseFailures || info.Counts.Waiting+info.Counts.Running > 0 {
 		return err
 	}
+	hint := fmt.Sprintf("`sweep trials %[1]s --state failed` lists them; `sweep retry --failed %[1]s` runs them again, `sweep resume %[1]s` goes on with the others", id)
 	if info.Counts.Failed == 0 { // no worker could train any
-		return &exitError{exitInterrupted, hinted{
-			fmt.Errorf("sweep %s is paused: %s", id, info.Reason),
-			fmt.Sprintf("`sweep trials %[1]s --attempts` has what each worker lacked; `sweep resume %[1]s` goes on", id),
-		}}
+		hint = fmt.Sprintf("`sweep trials %[1]s --attempts` has what each worker lacked; `sweep resume %[1]s` goes on", id)
 	}
-	return &exitError{exitInterrupted, hinted{
-		fmt.Errorf("sweep %s is paused: %s", id, info.Reason),
-		fmt.Sprintf("`sweep trials %[1]s --state failed` lists them; `sweep retry --failed %[1]s` runs them again, `sweep resume %[1]s` goes on with the others", id),
-	}}
+	return &exitError{exitInterrupted, hinted{fmt.Errorf("sweep %s is paused: %s", id, info.Reason), hint}}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // A Parallel is a chart of parallel coordinates: a line for each row through its
@@ -146,7 +145,7 @@ type Bar struct {
 
 // percent is a share in per cent, with a true minus sign.
 func percent(share float64) string {
-	return strings.Replace(fmt.Sprintf("%.1f %%", 100*share), "-", "−", 1)
+	return trueMinus(fmt.Sprintf("%.1f %%", 100*share))
 }
 
 // Bars draws bars under one another.

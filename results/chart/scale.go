@@ -159,5 +159,8 @@ func Number(x float64) string {
 		s = strconv.FormatFloat(x, 'g', 3, 64)
 		s = strings.NewReplacer("e-0", "e-", "e+0", "e").Replace(s)
 	}
-	return strings.Replace(s, "-", "−", 1)
+	return trueMinus(s)
 }
+
+// trueMinus is the number with the sign that typesetters use.
+func trueMinus(number string) string { return strings.Replace(number, "-", "−", 1) }

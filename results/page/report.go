@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -64,7 +63,10 @@ func (s *Site) WriteReport(ctx context.Context, w io.Writer, name string) error 
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(s.addTimeline(ctx, &data.Workers, none), s.addHistory(ctx, &data.Workers)); err != nil {
+	if err := s.addTimeline(ctx, &data.Workers, none); err != nil {
+		return err
+	}
+	if err := s.addHistory(ctx, &data.Workers); err != nil {
 		return err
 	}
 	if data.Prices, err = s.Reader.Prices(ctx, f.Sweep.ID); err != nil {
