@@ -68,15 +68,7 @@ func completed(dir string) int {
 func killTrainer(t *testing.T, dir string) {
 	t.Helper()
 	waitFor(t, "trainer", func() bool {
-		all, err := faults.Marked("HOME=" + dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range all {
-			if p.Runs(trainerVerb) && !p.Runs(shimVerb) {
-				return p.Signal(syscall.SIGKILL) == nil
-			}
-		}
-		return false
+		running := trainersOf(t, dir)
+		return len(running) > 0 && running[0].Signal(syscall.SIGKILL) == nil
 	})
 }

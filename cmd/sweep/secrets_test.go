@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -120,22 +121,26 @@ func harvest(t *testing.T, dir string, trials int) *faults.Search {
 // crashTrainers has every trainer dump its stacks and end.
 func crashTrainers(t *testing.T, dir string) {
 	t.Helper()
+	running := trainersOf(t, dir)
+	for _, p := range running {
+		if err := p.Signal(syscall.SIGABRT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(running) != 2 {
+		t.Fatalf("%d trainers to crash: %v", len(running), running)
+	}
+}
+
+// trainersOf are the trainers, each of which has a shim beside it, of sweeps that
+// run in dir.
+func trainersOf(t *testing.T, dir string) []faults.Process {
+	t.Helper()
 	all, err := faults.Marked("HOME=" + dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	crashed := 0
-	for _, p := range all {
-		if len(p.Args) == 2 && p.Args[1] == trainerVerb {
-			if err := p.Signal(syscall.SIGABRT); err != nil {
-				t.Fatal(err)
-			}
-			crashed++
-		}
-	}
-	if crashed != 2 {
-		t.Fatalf("%d trainers to crash among %v", crashed, all)
-	}
+	return slices.DeleteFunc(all, func(p faults.Process) bool { return len(p.Args) != 2 || p.Args[1] != trainerVerb })
 }
 
 // searchFor reads every file below dir but checkpoints.
