@@ -95,9 +95,13 @@ func serve(c *cli.Context, p place, open func(context.Context, role) (*host, err
 	}
 }
 
-// serveOnce keeps one host open.
+// serveOnce keeps one host open. One that is told to end, be it while it opens,
+// has done what it should.
 func serveOnce(ctx context.Context, c *cli.Context, r role, open func(context.Context, role) (*host, error), talk talker) error {
 	h, err := open(ctx, r)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
